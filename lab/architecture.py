@@ -1,0 +1,139 @@
+"""The study's network as a table, without a tensor library.
+
+``ROWS`` is the one description of the network: ``lab.networks`` builds it, ``describe_layers`` counts it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+IMAGE_SIZE = 28
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of the network: an optional pool, a convolution without bias, and, in a block, the rest.
+
+    A block is convolution → normalization → ReLU → dropout; other rows are the bare convolution.
+    """
+
+    number: int
+    in_channels: int
+    out_channels: int
+    kernel_size: int
+    padding: int = 0
+    is_block: bool = False
+    pool: Literal["max", "average"] | None = None
+    pool_size: int = 1
+
+
+ROWS: tuple[Row, ...] = (
+    Row(number=1, in_channels=1, out_channels=16, kernel_size=3, is_block=True),
+    Row(number=2, in_channels=16, out_channels=8, kernel_size=1),
+    Row(number=3, in_channels=8, out_channels=8, kernel_size=3, is_block=True),
+    Row(number=4, in_channels=8, out_channels=16, kernel_size=3, padding=1, is_block=True),
+    Row(number=5, in_channels=16, out_channels=8, kernel_size=1, pool="max", pool_size=2),
+    Row(number=6, in_channels=8, out_channels=8, kernel_size=3, is_block=True),
+    Row(number=7, in_channels=8, out_channels=14, kernel_size=3, padding=1, is_block=True),
+    Row(number=8, in_channels=14, out_channels=8, kernel_size=1),
+    Row(number=9, in_channels=8, out_channels=16, kernel_size=3, is_block=True),
+    Row(number=10, in_channels=16, out_channels=18, kernel_size=3, is_block=True),
+    Row(number=11, in_channels=18, out_channels=NUM_CLASSES, kernel_size=1, pool="average", pool_size=6),
+)
+
+NORMALIZED_CHANNELS: tuple[int, ...] = tuple(row.out_channels for row in ROWS if row.is_block)
+
+NORMALIZATION_TYPES = {
+    "batch": "BatchNorm2d",
+    "group": "GroupNorm",
+    "layer": "LayerNorm",
+    "instance": "InstanceNorm2d",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerDescription:
+    """One layer: what it is, the shape (C, H, W) it puts out for one image, and what it costs.
+
+    ``name`` is the layer's name in the network's state dict; ``row`` the row of the study's table.
+    """
+
+    row: int
+    name: str
+    type: str
+    detail: str
+    output_shape: tuple[int, int, int]
+    parameters: int
+    multiply_adds: int
+
+
+def describe_layers(
+    normalization: str, *, num_groups: tuple[int, ...] = (), affine: bool = True, dropout: float = 0.0
+) -> list[LayerDescription]:
+    """List the network's layers in the order an image meets them.
+
+    ``num_groups`` has one number per block when the normalization is group. Multiply-adds are those of the
+    convolutions, for one image forward.
+    """
+    layers: list[LayerDescription] = []
+    size = IMAGE_SIZE
+    remaining_groups = iter(num_groups)
+
+    def add(row: Row, kind: str, type_name: str, **numbers: int | str) -> None:
+        channels = row.in_channels if kind == "pool" else row.out_channels
+        layers.append(
+            LayerDescription(
+                row=row.number,
+                name=f"{kind}{row.number}",
+                type=type_name,
+                detail=str(numbers.get("detail", "")),
+                output_shape=(channels, size, size),
+                parameters=int(numbers.get("parameters", 0)),
+                multiply_adds=int(numbers.get("multiply_adds", 0)),
+            )
+        )
+
+    for row in ROWS:
+        if row.pool is not None:
+            size //= row.pool_size
+            pool_type = "MaxPool2d" if row.pool == "max" else "AvgPool2d"
+            add(row, "pool", pool_type, detail=f"{row.pool_size}×{row.pool_size}")
+        size += 2 * row.padding - row.kernel_size + 1
+        weights = row.in_channels * row.out_channels * row.kernel_size**2
+        padded = f", padding {row.padding}" if row.padding else ""
+        add(
+            row,
+            "conv",
+            "Conv2d",
+            detail=f"{row.in_channels}→{row.out_channels}, {row.kernel_size}×{row.kernel_size}{padded}",
+            parameters=weights,
+            multiply_adds=weights * size**2,
+        )
+        if not row.is_block:
+            continue
+        if normalization != "none":
+            shape = (row.out_channels, size)
+            parameters, detail = _describe_normalization(
+                normalization, shape, next(remaining_groups, 1), affine
+            )
+            add(row, "norm", NORMALIZATION_TYPES[normalization], detail=detail, parameters=parameters)
+        add(row, "relu", "ReLU")
+        if dropout > 0:
+            add(row, "dropout", "Dropout", detail=f"p = {dropout:g}")
+    add(ROWS[-1], "log_softmax", "LogSoftmax")
+    return layers
+
+
+def _describe_normalization(
+    normalization: str, shape: tuple[int, int], num_groups: int, affine: bool
+) -> tuple[int, str]:
+    """Parameters (γ and β) and the words that tell this layer from its neighbours."""
+    channels, size = shape
+    elements = channels * size**2 if normalization == "layer" else channels
+    over = {
+        "batch": f"{channels} channels",
+        "group": f"{num_groups} groups of {channels // num_groups}",
+        "layer": f"over {channels}×{size}×{size}",
+        "instance": f"{channels} channels",
+    }[normalization]
+    return (2 * elements, over) if affine else (0, f"{over}, no γ and β")

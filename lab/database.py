@@ -1,0 +1,113 @@
+"""The one database: its engine, its transactions and its schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from filelock import FileLock
+from sqlalchemy.orm import Session, sessionmaker
+
+from lab.errors import DatabaseVersionError, SettingsError
+
+MIGRATIONS_DIR = Path(__file__).parent.parent / "migrations"
+BUSY_TIMEOUT_MILLISECONDS = 30_000
+_POSTGRESQL_MIGRATION_LOCK = 7_940
+
+
+class Database:
+    """An engine on the database and the transactions on it; safe to share between threads."""
+
+    def __init__(self, url: str) -> None:
+        """Connect lazily; a SQLite file's folder is made.
+
+        Raises:
+            SettingsError: the URL is neither SQLite nor PostgreSQL.
+        """
+        self.url = _read_url(url)
+        self.engine = _create_engine(self.url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with self._sessions.begin() as session:
+            yield session
+
+    def upgrade(self) -> None:
+        """Bring the schema to this version's; processes that start together take turns.
+
+        Raises:
+            DatabaseVersionError: the database was written by a newer version.
+        """
+        with self._lock_schema(), self.engine.begin() as connection:
+            config = Config()
+            config.set_main_option("script_location", str(MIGRATIONS_DIR))
+            config.attributes["connection"] = connection
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise DatabaseVersionError(
+                    f"The database {self.url.render_as_string()} was written by a newer version of this "
+                    f"software ({error}). Use that version, or set LAB_DATABASE_URL to another database."
+                ) from error
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _lock_schema(self) -> Iterator[None]:
+        if self.engine.dialect.name == "sqlite":
+            with FileLock(f"{self.url.database}.lock"):
+                yield
+            return
+        with self.engine.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_advisory_lock(_POSTGRESQL_MIGRATION_LOCK)))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_POSTGRESQL_MIGRATION_LOCK)))
+
+
+def _read_url(text: str) -> sa.URL:
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError as error:
+        raise SettingsError(
+            "LAB_DATABASE_URL is not a database URL; write sqlite:///var/lab.db or "
+            "postgresql://user:password@host/name."
+        ) from error
+    backend = url.get_backend_name()
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return url
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise SettingsError(
+        f"LAB_DATABASE_URL starts with {url.drivername}://; it must be sqlite:/// with a file, shared by the "
+        "service and the worker, or postgresql://."
+    )
+
+
+def _create_engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url, pool_pre_ping=True)
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    # The queue library's tables stand in a schema of their own on PostgreSQL; SQLite has no schemas.
+    engine = sa.create_engine(url, execution_options={"schema_translate_map": {"dbos": None}})
+
+    @sa.event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        # A write transaction takes the lock when it begins: two that read first and write later would
+        # otherwise fail with "database is locked" at once, whatever the timeout.
+        connection.isolation_level = "IMMEDIATE"
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    return engine

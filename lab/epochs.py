@@ -1,0 +1,44 @@
+"""What training hands over after each epoch."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingState:
+    """All that the next epoch depends on besides the configuration and the data; tensors on the CPU.
+
+    ``weights`` is the network's state dict, running statistics included; ``momentum`` the optimizer's
+    buffers by parameter name; ``schedule`` plain JSON values.
+    """
+
+    epoch: int
+    weights: dict[str, Tensor]
+    momentum: dict[str, Tensor]
+    learning_rate: float
+    schedule: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """What one epoch of one run gave.
+
+    Losses are mean cross-entropies in nats without the penalty, accuracies 0–1, both in eval mode on
+    pictures as they are. The validation figures are None where no images are held out. ``learning_rate`` is
+    the epoch's first. ``test_log_probabilities`` is (N, 10).
+    """
+
+    run_index: int
+    epoch: int
+    learning_rate: float
+    seconds: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float
+    test_accuracy: float
+    test_log_probabilities: Tensor
+    state: TrainingState

@@ -1,0 +1,12 @@
+"""How the processes log: one line an event, the libraries only when something is wrong."""
+
+import logging
+
+QUIET_LIBRARIES = ("alembic", "dbos", "httpx", "matplotlib", "PIL", "filelock")
+
+
+def configure_logging(level: str) -> None:
+    """Log to standard error from ``level`` on; the libraries' own progress reports are left out."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in QUIET_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)

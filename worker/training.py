@@ -1,0 +1,198 @@
+"""Train networks: PyTorch alone, no database, no web.
+
+Data flow: RunConfigs and a Dataset on the device → ``train`` → one EpochReport per run and epoch.
+
+Every random number of a run is a function of its seed and its position (epoch, step), so the same
+configuration, seed and device give the same numbers, and a run resumed from a state goes on as if it had
+never stopped.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lab.configs import RunConfig
+from lab.datasets import Dataset, ImageSet
+from lab.epochs import EpochReport, TrainingState
+from lab.networks import build_network, use_generator
+from worker.augmentation import augment
+from worker.evaluation import Evaluation, evaluate
+from worker.penalties import select_penalized, sum_penalty
+from worker.schedules import build_schedule
+
+
+class TrainingStoppedError(Exception):
+    """``should_stop`` said so; what was reported before stands."""
+
+
+class DivergedError(Exception):
+    """A run's loss is no longer a number."""
+
+    def __init__(self, *, run_index: int, epoch: int, learning_rate: float) -> None:
+        super().__init__(
+            f"The loss was no longer finite after epoch {epoch}; try a learning rate below {learning_rate:g}."
+        )
+        self.run_index = run_index
+
+
+def train(
+    runs: Sequence[RunConfig],
+    data: Dataset,
+    *,
+    states: Sequence[TrainingState | None] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[EpochReport]:
+    """Train every run to its last epoch on the device that holds ``data``, an epoch of each in turn.
+
+    ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
+    step.
+
+    Raises:
+        TrainingStoppedError: ``should_stop`` said so.
+        DivergedError: a run's loss is no longer finite.
+    """
+    resumed = states or [None] * len(runs)
+    trainees = [
+        _Trainee(config, data, run_index=index, state=state)
+        for index, (config, state) in enumerate(zip(runs, resumed, strict=True))
+    ]
+    while unfinished := [trainee for trainee in trainees if not trainee.is_finished]:
+        for trainee in unfinished:
+            yield trainee.train_epoch(should_stop)
+
+
+def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[ImageSet, ImageSet | None]:
+    """Hold out the last ``validation_size`` training images, the same ones for every run."""
+    if validation_size == 0:
+        return train_set, None
+    images, labels = train_set.images, train_set.labels
+    return (
+        ImageSet(images[:-validation_size], labels[:-validation_size]),
+        ImageSet(images[-validation_size:], labels[-validation_size:]),
+    )
+
+
+class _Trainee:
+    """One run on its way: network, optimizer, schedule and position."""
+
+    def __init__(
+        self, config: RunConfig, data: Dataset, *, run_index: int, state: TrainingState | None
+    ) -> None:
+        self.config = config
+        self.run_index = run_index
+        self.epoch = 0
+        self.train_set, self.validation_set = split_validation(
+            data.train, validation_size=config.validation_size
+        )
+        self.test_set = data.test
+        device = data.train.images.device
+        self.generator = torch.Generator(device)
+        self.network = build_network(config).to(device)
+        use_generator(self.network, self.generator)
+        self.penalized = select_penalized(self.network, penalize=config.penalize)
+        self.optimizer = torch.optim.SGD(
+            self.network.parameters(), lr=config.learning_rate, momentum=config.momentum, fused=True
+        )
+        self.schedule = build_schedule(config, optimizer=self.optimizer, num_images=len(self.train_set))
+        if state is not None:
+            self._load_state(state)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.epoch >= self.config.epochs
+
+    def train_epoch(self, should_stop: Callable[[], bool]) -> EpochReport:
+        started = time.monotonic()
+        learning_rate = self._learning_rate
+        self.epoch += 1
+        self._seed_generator()
+        order = torch.randperm(len(self.train_set), generator=self.generator, device=self.generator.device)
+        self.network.train()
+        for step, indices in enumerate(order.split(self.config.batch_size), start=1):
+            if should_stop():
+                raise TrainingStoppedError
+            self._seed_generator(step)
+            self._step(indices)
+            self.schedule.after_step()
+        train = evaluate(self.network, self.train_set)
+        validation = evaluate(self.network, self.validation_set) if self.validation_set else None
+        test = evaluate(self.network, self.test_set)
+        self._check_finite(train, test)
+        if validation is None or self.config.schedule_metric == "test":
+            self.schedule.after_epoch(test.loss)
+        else:
+            self.schedule.after_epoch(validation.loss)
+        return EpochReport(
+            run_index=self.run_index,
+            epoch=self.epoch,
+            learning_rate=learning_rate,
+            seconds=time.monotonic() - started,
+            train_loss=train.loss,
+            train_accuracy=train.accuracy,
+            validation_loss=validation.loss if validation else None,
+            validation_accuracy=validation.accuracy if validation else None,
+            test_loss=test.loss,
+            test_accuracy=test.accuracy,
+            test_log_probabilities=test.log_probabilities,
+            state=self._export_state(),
+        )
+
+    def _step(self, indices: Tensor) -> None:
+        images = augment(
+            self.train_set.images[indices],
+            rotation_degrees=self.config.rotation_degrees,
+            generator=self.generator,
+        )
+        loss = F.nll_loss(self.network(images), self.train_set.labels[indices])
+        if self.config.l1 or self.config.l2:
+            loss = loss + sum_penalty(self.penalized, l1=self.config.l1, l2=self.config.l2)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    @property
+    def _learning_rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def _seed_generator(self, step: int = 0) -> None:
+        """Draw from here on what this epoch and step draw; step 0 is the order of the images."""
+        position = f"{self.config.seed}/{self.epoch}/{step}".encode()
+        digest = hashlib.blake2b(position, digest_size=8).digest()
+        self.generator.manual_seed(int.from_bytes(digest, "little", signed=True))
+
+    def _check_finite(self, *evaluations: Evaluation) -> None:
+        # abs(x) < inf is False for both inf and NaN.
+        if not all(abs(evaluation.loss) < float("inf") for evaluation in evaluations):
+            raise DivergedError(
+                run_index=self.run_index, epoch=self.epoch, learning_rate=self.config.learning_rate
+            )
+
+    def _export_state(self) -> TrainingState:
+        momentum = {
+            name: self.optimizer.state[parameter]["momentum_buffer"]
+            for name, parameter in self.network.named_parameters()
+            if self.optimizer.state[parameter].get("momentum_buffer") is not None
+        }
+        return TrainingState(
+            epoch=self.epoch,
+            weights={
+                name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()
+            },
+            momentum={name: tensor.detach().cpu().clone() for name, tensor in momentum.items()},
+            learning_rate=self._learning_rate,
+            schedule=self.schedule.state_dict(),
+        )
+
+    def _load_state(self, state: TrainingState) -> None:
+        self.epoch = state.epoch
+        self.network.load_state_dict(state.weights)
+        for name, parameter in self.network.named_parameters():
+            if name in state.momentum:
+                buffer = state.momentum[name].to(parameter.device, copy=True)
+                self.optimizer.state[parameter]["momentum_buffer"] = buffer
+        self.schedule.load_state_dict(state.schedule)
+        self.optimizer.param_groups[0]["lr"] = state.learning_rate
