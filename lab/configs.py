@@ -3,7 +3,6 @@
 Standard library only, so that training can import it on a bare GPU machine.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -34,6 +33,7 @@ STUDY_GROUPS = (4, 2, 2, 2, 2, 2, 2)
 DEFAULT_DROPOUT = 0.01
 MAX_EPOCHS = 1_000
 MAX_BATCH_SIZE = 8_192
+MAX_VALIDATION_SIZE = 1_000_000
 MAX_SEED = 2**31 - 1
 
 
@@ -108,7 +108,7 @@ class RunConfig:
     def _check_ranges(self) -> None:
         for name, (is_allowed, requirement) in RANGES.items():
             value = getattr(self, name)
-            if not (math.isfinite(value) and is_allowed(value)):
+            if not is_allowed(value):
                 raise InvalidConfigError(f"{name} is {value}; it must be {requirement}.")
 
     def _resolve_groups(self) -> tuple[int, ...] | None:
@@ -143,6 +143,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule_metric": get_args(ScheduleMetric),
 }
 
+# Both ends are bounded, so that NaN and infinity are refused like any other value out of range.
 RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "l1": (lambda value: 0 <= value <= 1, "between 0 and 1"),
     "l2": (lambda value: 0 <= value <= 1, "between 0 and 1"),
@@ -153,7 +154,10 @@ RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "learning_rate": (lambda value: 0 < value <= 10, "above 0 and at most 10"),
     "momentum": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "rotation_degrees": (lambda value: 0 <= value <= 180, "between 0 and 180"),
-    "validation_size": (lambda value: value >= 0, "0 or more"),
+    "validation_size": (
+        lambda value: 0 <= value <= MAX_VALIDATION_SIZE,
+        f"between 0 and {MAX_VALIDATION_SIZE}",
+    ),
 }
 
 

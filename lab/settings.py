@@ -60,7 +60,7 @@ def load_settings() -> Settings:
         SettingsError: a value that cannot be used, with what would be right.
     """
     try:
-        return Settings()  # type: ignore[call-arg]  # every field has a default
+        return Settings()
     except ValidationError as error:
         problems = [
             f"LAB_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"

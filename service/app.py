@@ -1,0 +1,91 @@
+"""The web application, built from settings."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import Depends, FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+
+from lab.database import Database
+from lab.datasets import DATASETS
+from lab.experiment_specs import ExperimentRequest, plan_experiment
+from lab.job_queue import JobQueue, upgrade_queue
+from lab.records import has_experiments, submit_experiment
+from lab.settings import Settings
+from service.dependencies import Lab
+from service.error_handlers import add_error_handlers
+from service.guards import Guard, JsonByDefault
+from service.image_store import ImageStore
+from service.predictor import Predictor
+from service.routes import appendix, experiments, plots, predict, runs, system
+
+logger = logging.getLogger(__name__)
+
+DASHBOARD_DIR = Path(__file__).parent / "dashboard"
+DESCRIPTION = (
+    "Which normalization, with which regularization, makes a small digit classifier better? Queue training "
+    "runs for every configuration and seed, and look at what they came to."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the service on the settings' database, whose schema is brought up to date."""
+    database = Database(settings.database_url)
+    database.upgrade()
+    upgrade_queue(database)
+    lab = Lab(
+        settings=settings,
+        database=database,
+        queue=JobQueue(database),
+        predictor=Predictor(),
+        image_store=ImageStore(settings.data_dir),
+    )
+    if settings.submit_study:
+        submit_study_once(lab)
+
+    @asynccontextmanager
+    async def close_with_app(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        lab.queue.close()
+        database.close()
+
+    app = FastAPIOffline(
+        title="Normalization Lab",
+        description=DESCRIPTION,
+        version="0.1.0",
+        lifespan=close_with_app,
+        redoc_url=None,
+        max_body_size=settings.max_upload_bytes,
+    )
+    app.state.lab = lab
+    app.add_middleware(JsonByDefault)
+    add_error_handlers(app)
+    guarded = [Depends(Guard(settings))]
+    for module in (experiments, plots, runs, predict, appendix, system):
+        app.include_router(module.router, dependencies=guarded)
+    app.include_router(system.health_router)
+    _serve_dashboard(app)
+    return app
+
+
+def submit_study_once(lab: Lab) -> None:
+    """Queue the study on the embedded digits if there is no experiment yet."""
+    with lab.database.transaction() as session:
+        if has_experiments(session):
+            return
+        request = ExperimentRequest(name=None, configs=None, grid=None, seeds=[0], recipe={})
+        spec = plan_experiment(request, dataset=DATASETS["digits"])
+        submit_experiment(session, lab.queue, spec=spec, request={"dataset": "digits"})
+        logger.info("Submitted the study on the embedded digits.")
+
+
+def _serve_dashboard(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def show_dashboard() -> FileResponse:
+        return FileResponse(DASHBOARD_DIR / "index.html")
+
+    app.mount("/dashboard", StaticFiles(directory=DASHBOARD_DIR), name="dashboard")

@@ -1,0 +1,158 @@
+"""The table of findings and the warnings that belong to it."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+from lab.architecture import describe_layers
+from lab.configs import RunConfig
+from lab.records import RunRecord
+from lab.tables import EpochMetric
+
+# The least number of seeds with which an exact paired sign-flip test can reach p < 0.05: 2 / 2^6 = 0.031.
+MIN_SEEDS = 6
+FACTORS = ("normalization", "l1", "l2", "dropout", "groups", "affine", "penalize")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """What one run came to. Accuracies are 0–1, losses mean cross-entropies in nats; None before an epoch.
+
+    ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
+    was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the
+    last five epochs.
+    """
+
+    run_id: int
+    label: str
+    normalization: str
+    penalty: str
+    seed: int
+    status: str
+    epochs: int
+    parameters: int
+    best_test_accuracy: float | None
+    best_test_epoch: int | None
+    test_accuracy_at_best_validation: float | None
+    final_test_accuracy: float | None
+    last_five_test_accuracy: float | None
+    final_test_loss: float | None
+    final_train_accuracy: float | None
+    final_train_loss: float | None
+    accuracy_gap: float | None
+    seconds: float
+
+
+def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
+    """One row of the table; ``metrics`` are the run's recorded epochs in order."""
+    config = run.config
+    last = metrics[-1] if metrics else None
+    best = max(metrics, key=lambda metric: metric.test_accuracy, default=None)
+    best_validation = max(
+        (metric for metric in metrics if metric.validation_accuracy is not None),
+        key=lambda metric: metric.validation_accuracy or 0.0,
+        default=None,
+    )
+    last_five = [metric.test_accuracy for metric in metrics[-5:]]
+    return ResultRow(
+        run_id=run.id,
+        label=config.label,
+        normalization=config.normalization,
+        penalty=config.penalty,
+        seed=config.seed,
+        status=run.status,
+        epochs=run.epoch,
+        parameters=count_parameters(config),
+        best_test_accuracy=best.test_accuracy if best else None,
+        best_test_epoch=best.epoch if best else None,
+        test_accuracy_at_best_validation=best_validation.test_accuracy if best_validation else None,
+        final_test_accuracy=last.test_accuracy if last else None,
+        last_five_test_accuracy=sum(last_five) / len(last_five) if last_five else None,
+        final_test_loss=last.test_loss if last else None,
+        final_train_accuracy=last.train_accuracy if last else None,
+        final_train_loss=last.train_loss if last else None,
+        accuracy_gap=last.train_accuracy - last.test_accuracy if last else None,
+        seconds=sum(metric.seconds for metric in metrics),
+    )
+
+
+def count_parameters(config: RunConfig) -> int:
+    """Trainable parameters of the configuration's network."""
+    layers = describe_layers(config.normalization, num_groups=config.num_groups, affine=config.affine)
+    return sum(layer.parameters for layer in layers)
+
+
+def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
+    """What keeps the experiment's figures from saying more, in sentences."""
+    warnings = []
+    if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):
+        warnings.append(
+            "The test loss set the learning rate, as in the study this repeats, so the test figures are a "
+            "little optimistic. Give validation_size to hold out training images for that."
+        )
+    num_seeds = len({config.seed for config in configs})
+    if len({config.label for config in configs}) > 1 and num_seeds < MIN_SEEDS:
+        warnings.append(
+            f"Cannot conclude which configuration is better: {num_seeds} seed{'s' if num_seeds > 1 else ''} "
+            f"each, and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
+        )
+    if confounded := _find_confounded(configs):
+        warnings.append(
+            f"{_join(confounded).capitalize()} change together, so a difference cannot be put down to one of "
+            "them. A grid of all combinations can tell them apart."
+        )
+    return warnings
+
+
+def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
+    """Factors that differ, when no two configurations differ in the normalization alone."""
+    variants = {tuple(getattr(config, factor) for factor in FACTORS) for config in configs}
+    if len({variant[0] for variant in variants}) < 2:
+        return []
+    # groups belongs to the normalization: it has no meaning without group normalization.
+    others = [index for index, factor in enumerate(FACTORS) if factor not in ("normalization", "groups")]
+    settings = [tuple(variant[index] for index in others) for variant in variants]
+    if len(set(settings)) < len(settings):
+        return []
+    differing = {FACTORS[index] for index in others if len({variant[index] for variant in variants}) > 1}
+    penalty = {"penalty"} if differing & {"l1", "l2"} else set()
+    return ["normalization", *sorted(penalty | (differing - {"l1", "l2"}))]
+
+
+def _join(words: Sequence[str]) -> str:
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
+
+
+def write_csv(rows: Sequence[ResultRow]) -> str:
+    """The table as CSV with a header line."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [field.name for field in fields(ResultRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return buffer.getvalue()
+
+
+def write_markdown(rows: Sequence[ResultRow], *, title: str, warnings: Sequence[str]) -> str:
+    """The table as Markdown, accuracies in percent, the warnings below."""
+    lines = [
+        f"## {title}",
+        "",
+        "| run | seed | parameters | best test % (epoch) | last test % | last-5 mean % | last test loss "
+        "| last train % | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        best = f"{_percent(row.best_test_accuracy)} ({row.best_test_epoch})" if row.best_test_epoch else "–"
+        loss = f"{row.final_test_loss:.4f}" if row.final_test_loss is not None else "–"
+        label = row.label.replace("|", "\\|")
+        lines.append(
+            f"| {label} | {row.seed} | {row.parameters:,} | {best} | {_percent(row.final_test_accuracy)} "
+            f"| {_percent(row.last_five_test_accuracy)} | {loss} | {_percent(row.final_train_accuracy)} "
+            f"| {row.seconds:.0f} |"
+        )
+    return "\n".join([*lines, "", *(f"- {warning}" for warning in warnings)]).rstrip() + "\n"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f}"

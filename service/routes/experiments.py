@@ -1,0 +1,176 @@
+"""Experiments: submit, list, read, results, curves, misclassified."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import PlainTextResponse
+
+from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
+from lab.errors import RunNotFinishedError
+from lab.experiment_specs import plan_experiment
+from lab.records import (
+    ExperimentRecord,
+    Status,
+    list_experiments,
+    read_experiment,
+    read_metrics,
+    submit_experiment,
+)
+from lab.tables import EpochMetric
+from service.dependencies import LabDep, SessionDep
+from service.mistake_sheets import collect_mistakes, list_mistakes
+from service.plotting.misclassified import draw_misclassified_by_run
+from service.plotting.rendering import render
+from service.results import find_warnings, summarize_run, write_csv, write_markdown
+from service.schemas import ExperimentIn
+from service.views import ExperimentOut, ExperimentPage, view_experiment, view_summary
+
+router = APIRouter(prefix="/experiments", tags=["experiments"])
+
+PAGE_SIZE = 50
+
+
+@router.post("", status_code=202)
+def create_experiment(
+    response: Response, lab: LabDep, session: SessionDep, body: ExperimentIn | None = None
+) -> ExperimentOut:
+    """Queue an experiment. An empty body is the study: four configurations, one seed, 25 epochs.
+
+    The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET.
+    """
+    body = body or ExperimentIn()
+    request = body.to_request()
+    data_dir = lab.settings.data_dir
+    name = body.dataset or choose_default_dataset(lab.settings.default_dataset, data_dir=data_dir)
+    dataset = find_dataset(name)
+    spec = plan_experiment(request, dataset=dataset)
+    ensure_dataset(dataset, data_dir=data_dir)
+    experiment_id = submit_experiment(
+        session, lab.queue, spec=spec, request=body.model_dump(exclude_unset=True)
+    )
+    response.headers["Location"] = f"/experiments/{experiment_id}"
+    return view_experiment(read_experiment(session, experiment_id))
+
+
+@router.get("")
+def show_experiments(
+    session: SessionDep,
+    limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
+    cursor: Annotated[int | None, Query(ge=1, description="next_cursor of the page before.")] = None,
+    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
+    dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
+) -> ExperimentPage:
+    """List experiments, newest first."""
+    found: list[ExperimentRecord] = []
+    # One more than asked for tells whether there is a next page.
+    while len(found) <= limit:
+        page = list_experiments(session, limit=limit + 1, before_id=cursor, dataset=dataset)
+        found += [experiment for experiment in page if status in (None, experiment.status)]
+        if len(page) <= limit:
+            break
+        cursor = page[-1].id
+    shown = found[:limit]
+    return ExperimentPage(
+        experiments=[view_summary(experiment) for experiment in shown],
+        next_cursor=shown[-1].id if len(found) > limit else None,
+    )
+
+
+@router.get("/{experiment_id}")
+def show_experiment(experiment_id: int, session: SessionDep) -> ExperimentOut:
+    """One experiment with its runs."""
+    return view_experiment(read_experiment(session, experiment_id))
+
+
+@router.get("/{experiment_id}/results", responses={200: {"content": {"text/csv": {}, "text/markdown": {}}}})
+def show_results(
+    experiment_id: int,
+    session: SessionDep,
+    answer_format: Annotated[Literal["json", "csv", "markdown"], Query(alias="format")] = "json",
+) -> Any:
+    """The table of findings: a row a run, and the warnings that belong to it."""
+    experiment = read_experiment(session, experiment_id)
+    metrics = read_metrics(session, [run.id for run in experiment.runs])
+    rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
+    warnings = find_warnings([run.config for run in experiment.runs])
+    if answer_format == "csv":
+        return PlainTextResponse(write_csv(rows), media_type="text/csv")
+    if answer_format == "markdown":
+        text = write_markdown(rows, title=experiment.name, warnings=warnings)
+        return PlainTextResponse(text, media_type="text/markdown")
+    return {
+        "experiment_id": experiment.id,
+        "dataset": experiment.dataset,
+        "status": experiment.status,
+        "runs": [asdict(row) for row in rows],
+        "warnings": warnings,
+    }
+
+
+CURVE_FIELDS = (
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_loss",
+    "test_accuracy",
+)
+
+
+@router.get("/{experiment_id}/curves")
+def show_curves(experiment_id: int, session: SessionDep) -> dict[str, Any]:
+    """Every run's figures, epoch by epoch; the validation lists hold null where none were held out."""
+    experiment = read_experiment(session, experiment_id)
+    metrics = read_metrics(session, [run.id for run in experiment.runs])
+
+    def list_values(rows: list[EpochMetric], name: str) -> list[Any]:
+        return [getattr(row, name) for row in rows]
+
+    return {
+        "runs": [
+            {
+                "run_id": run.id,
+                "label": run.config.label,
+                "normalization": run.config.normalization,
+                "penalty": run.config.penalty,
+                "seed": run.config.seed,
+                "epochs": list_values(metrics[run.id], "epoch"),
+                **{name: list_values(metrics[run.id], name) for name in CURVE_FIELDS},
+            }
+            for run in experiment.runs
+        ]
+    }
+
+
+@router.get("/{experiment_id}/misclassified")
+def show_misclassified(experiment_id: int, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+    """The test images that each completed run gets wrong, the most confident mistakes first."""
+    experiment = read_experiment(session, experiment_id)
+    completed = [run for run in experiment.runs if run.is_completed]
+    return {
+        "experiment_id": experiment.id,
+        "dataset": experiment.dataset,
+        "runs": [list_mistakes(session, lab.image_store, run) for run in completed],
+        "unfinished_run_ids": [run.id for run in experiment.runs if not run.is_completed],
+    }
+
+
+@router.get("/{experiment_id}/misclassified.png", response_class=Response)
+def draw_misclassified_runs(experiment_id: int, lab: LabDep, session: SessionDep) -> Response:
+    """A sheet with a strip of each completed run's most confident mistakes."""
+    experiment = read_experiment(session, experiment_id)
+    completed = [run for run in experiment.runs if run.is_completed]
+    if not completed:
+        raise RunNotFinishedError(
+            f"No run of experiment {experiment.id} is completed yet, so nothing is misclassified; it is "
+            f"{experiment.status}."
+        )
+    strips = []
+    for run in completed:
+        mistakes = collect_mistakes(session, lab.image_store, run)
+        label = f"{run.config.label}, seed {run.config.seed}"
+        strips.append((label, mistakes, len(mistakes)))
+    figure = draw_misclassified_by_run(strips, title=f"{experiment.name}: misclassified test images")
+    return Response(render(figure, image_format="png"), media_type="image/png")

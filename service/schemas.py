@@ -1,0 +1,122 @@
+"""What the API takes: types and shapes. What a value may be is the domain's to say, see ``lab.configs``."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from lab.configs import Normalization, Penalize, Schedule
+from lab.errors import InvalidConfigError
+from lab.experiment_specs import MAX_RUNS, ExperimentRequest
+
+Groups = Annotated[
+    StrictInt | list[StrictInt] | None,
+    Field(description="num_groups of group normalization: one number for every block, or one per block."),
+]
+
+
+class StrictModel(BaseModel):
+    """A request body; a field it does not know is an error, since it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConfigIn(StrictModel):
+    """One configuration; what is left out has RunConfig's default."""
+
+    normalization: Normalization = Field("batch", description="The layer after each 3×3 convolution.")
+    l1: float = Field(0.0, description="λ1 of the penalty λ1·Σ|w|; the study has 1e-4.")
+    l2: float = Field(0.0, description="λ2 of the penalty λ2·Σw²; the study has 1e-3.")
+    dropout: float = Field(0.01, description="Share of activations zeroed while training.")
+    groups: Groups = None
+    affine: StrictBool = Field(True, description="Whether the normalization learns γ and β.")
+    penalize: Penalize = Field(
+        "weights", description="Penalize all parameters, γ and β too, or the convolution weights alone."
+    )
+    label: str | None = Field(None, min_length=1, max_length=80, description="Name in tables and legends.")
+
+
+class GridIn(StrictModel):
+    """Values to combine with each other; a field of the recipe given here varies from run to run."""
+
+    normalization: list[Normalization] | None = None
+    penalty: list[Literal["none", "l1", "l2", "l1+l2"]] | None = None
+    l1: list[float] | None = None
+    l2: list[float] | None = None
+    dropout: list[float] | None = None
+    groups: list[Groups] | None = None
+    affine: list[StrictBool] | None = None
+    penalize: list[Penalize] | None = None
+    epochs: list[StrictInt] | None = None
+    batch_size: list[StrictInt] | None = None
+    learning_rate: list[float] | None = None
+    momentum: list[float] | None = None
+    schedule: list[Schedule] | None = None
+    rotation_degrees: list[float] | None = None
+    validation_size: list[StrictInt] | None = None
+
+
+class ExperimentIn(StrictModel):
+    """An experiment to queue. An empty body is the study: four configurations, one seed, 25 epochs."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {},
+                {"dataset": "digits", "epochs": 2},
+                {
+                    "dataset": "digits",
+                    "grid": {"normalization": ["batch", "group"], "penalty": ["none", "l2"]},
+                    "seeds": 6,
+                },
+            ]
+        },
+    )
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    dataset: str | None = Field(None, description="mnist, digits, fashion_mnist or kmnist.")
+    configs: list[ConfigIn] | None = Field(None, description="The configurations; or else a grid.")
+    grid: GridIn | None = Field(None, description="Every combination of the values listed.")
+    seeds: StrictInt | list[StrictInt] = Field(1, description="How many seeds, from 0, or which ones.")
+    epochs: StrictInt | None = None
+    batch_size: StrictInt | None = None
+    learning_rate: float | None = None
+    momentum: float | None = None
+    schedule: Schedule | None = None
+    rotation_degrees: float | None = None
+    validation_size: StrictInt | None = Field(
+        None, description="Training images held out; a twelfth of them if not given, none in the study."
+    )
+
+    def to_request(self) -> ExperimentRequest:
+        """The request in the domain's words.
+
+        Raises:
+            InvalidConfigError: seeds is a count that no experiment can have.
+        """
+        seeds = self.seeds
+        if isinstance(seeds, int):
+            if not 1 <= seeds <= MAX_RUNS:
+                raise InvalidConfigError(
+                    f"seeds is {seeds}; it must be a count from 1 to {MAX_RUNS}, or a list."
+                )
+            seeds = list(range(seeds))
+        given: dict[str, Any] = self.model_dump(exclude_none=True)
+        shared = ("name", "dataset", "configs", "grid", "seeds")
+        return ExperimentRequest(
+            name=self.name,
+            configs=given.get("configs"),
+            grid=given.get("grid"),
+            seeds=seeds,
+            recipe={name: value for name, value in given.items() if name not in shared},
+        )
+
+
+class PredictionIn(StrictModel):
+    """A picture to read, as base64 of a file or as 28×28 numbers, and which run is to read it."""
+
+    image: str | None = Field(None, description="A picture file in base64, with or without a data: prefix.")
+    pixels: Any = Field(None, description="28 lists of 28 numbers, 0–255 or 0–1.")
+    run_id: int | None = None
+    experiment_id: int | None = None
+    normalization: Normalization | None = None

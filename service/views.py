@@ -1,0 +1,137 @@
+"""What the API gives of experiments and runs."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from lab.records import ExperimentRecord, RunRecord, Status
+from service.results import find_warnings
+
+
+class RunOut(BaseModel):
+    """One run: its configuration, where it stands, and its latest figures: accuracies 0–1, losses in nats."""
+
+    id: int
+    experiment_id: int
+    label: str
+    normalization: str
+    penalty: str
+    l1: float
+    l2: float
+    dropout: float
+    groups: list[int] | None
+    affine: bool
+    penalize: str
+    seed: int
+    dataset: str
+    status: Status
+    epoch: int = Field(description="Last epoch recorded; 0 before the first.")
+    epochs: int
+    train_accuracy: float | None
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    train_loss: float | None
+    test_loss: float | None
+    recipe: dict[str, Any]
+    device: str | None
+    error: str | None = Field(description="Why the run failed, in a sentence.")
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ExperimentSummary(BaseModel):
+    """An experiment in a list."""
+
+    id: int
+    name: str
+    status: Status
+    dataset: str
+    preset: str | None
+    progress: float = Field(description="Share of all epochs done, 0–1.")
+    num_runs: int
+    best_test_accuracy: float | None
+    created_at: datetime
+
+
+class ExperimentOut(ExperimentSummary):
+    """An experiment with its runs."""
+
+    runs: list[RunOut]
+    warnings: list[str] = Field(description="What keeps its figures from saying more.")
+
+
+class ExperimentPage(BaseModel):
+    """Experiments, newest first; ``next_cursor`` leads to the older ones."""
+
+    experiments: list[ExperimentSummary]
+    next_cursor: int | None
+
+
+RECIPE_FIELDS = (
+    "batch_size",
+    "learning_rate",
+    "momentum",
+    "schedule",
+    "schedule_metric",
+    "rotation_degrees",
+    "validation_size",
+)
+
+
+def view_run(run: RunRecord) -> RunOut:
+    """The run as the API gives it."""
+    config, metric = run.config, run.last_metric
+    return RunOut(
+        id=run.id,
+        experiment_id=run.experiment_id,
+        label=config.label,
+        normalization=config.normalization,
+        penalty=config.penalty,
+        l1=config.l1,
+        l2=config.l2,
+        dropout=config.dropout,
+        groups=list(config.num_groups) or None,
+        affine=config.affine,
+        penalize=config.penalize,
+        seed=config.seed,
+        dataset=config.dataset,
+        status=run.status,
+        epoch=run.epoch,
+        epochs=config.epochs,
+        train_accuracy=metric.train_accuracy if metric else None,
+        validation_accuracy=metric.validation_accuracy if metric else None,
+        test_accuracy=metric.test_accuracy if metric else None,
+        train_loss=metric.train_loss if metric else None,
+        test_loss=metric.test_loss if metric else None,
+        recipe={name: getattr(config, name) for name in RECIPE_FIELDS},
+        device=run.device,
+        error=run.error,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def view_summary(experiment: ExperimentRecord) -> ExperimentSummary:
+    """The experiment as a list gives it."""
+    accuracies = [run.last_metric.test_accuracy for run in experiment.runs if run.last_metric]
+    return ExperimentSummary(
+        id=experiment.id,
+        name=experiment.name,
+        status=experiment.status,
+        dataset=experiment.dataset,
+        preset=experiment.preset,
+        progress=experiment.progress,
+        num_runs=len(experiment.runs),
+        best_test_accuracy=max(accuracies, default=None),
+        created_at=experiment.created_at,
+    )
+
+
+def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
+    """The experiment as the API gives it."""
+    return ExperimentOut(
+        **view_summary(experiment).model_dump(),
+        runs=[view_run(run) for run in experiment.runs],
+        warnings=find_warnings([run.config for run in experiment.runs]),
+    )
