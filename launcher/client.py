@@ -1,0 +1,46 @@
+"""What the launcher asks of the service."""
+
+from typing import Any
+
+import httpx
+
+from lab.settings import Settings
+
+TIMEOUT_SECONDS = 30.0
+
+
+class LabClient:
+    """The service's API, as far as the terminal needs it."""
+
+    def __init__(self, settings: Settings) -> None:
+        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+        self.address = f"http://{host}:{settings.port}"
+        headers = {"Authorization": f"Bearer {settings.api_token}"} if settings.api_token else {}
+        # A proxy that the environment names is not meant for this machine's own address.
+        self._client = httpx.Client(
+            base_url=self.address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
+        )
+
+    def is_ready(self) -> bool:
+        """Whether the service answers."""
+        try:
+            return self._client.get("/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def find_newest_experiment(self) -> int | None:
+        """Id of the experiment submitted last, if there is one."""
+        experiments = self._get("/experiments?limit=1")["experiments"]
+        return experiments[0]["id"] if experiments else None
+
+    def read_experiment(self, experiment_id: int) -> dict[str, Any]:
+        """The experiment with its runs."""
+        return self._get(f"/experiments/{experiment_id}")
+
+    def read_results(self, experiment_id: int) -> dict[str, Any]:
+        """The table of findings."""
+        return self._get(f"/experiments/{experiment_id}/results")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._client.get(path).raise_for_status().json()
+        return answer

@@ -1,0 +1,88 @@
+"""What the launcher shows in the terminal: a bar a run, then the table of findings."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+SHOWN_RUNS = 30
+ACTIVE = ("queued", "running")
+
+
+class RunBars:
+    """A progress bar for each run of one experiment; on a dumb terminal, a line for each run that ends."""
+
+    def __init__(self, console: Console, experiment: dict[str, Any]) -> None:
+        self._console = console
+        self._ended: set[int] = set()
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[accuracy]}"),
+            TextColumn("{task.fields[status]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._tasks: dict[int, TaskID] = {
+            run["id"]: self.progress.add_task(
+                name_run(run), total=run["epochs"], start=False, accuracy="", status=""
+            )
+            for run in experiment["runs"][:SHOWN_RUNS]
+        }
+
+    def show(self, experiment: dict[str, Any]) -> None:
+        """Move every bar to where its run stands."""
+        for run in experiment["runs"]:
+            task = self._tasks.get(run["id"])
+            if task is None:
+                continue
+            if run["status"] != "queued":
+                self.progress.start_task(task)
+            self.progress.update(
+                task, completed=run["epoch"], accuracy=_describe_accuracy(run), status=run["status"]
+            )
+            if run["status"] not in ACTIVE and run["id"] not in self._ended:
+                self._ended.add(run["id"])
+                self.progress.stop_task(task)
+                if not self._console.is_terminal:
+                    self._console.print(f"{name_run(run)}: {run['status']}, {_describe_accuracy(run)}")
+
+
+def name_run(run: dict[str, Any]) -> str:
+    """The run as the bars name it."""
+    return f"{run['label']}, seed {run['seed']}"
+
+
+def make_findings_table(experiment: dict[str, Any], results: dict[str, Any]) -> Table:
+    """The findings, a row a run, accuracies in percent."""
+    table = Table(title=f"{experiment['name']} ({experiment['status']})", caption_justify="left")
+    table.add_column("run")
+    for heading in ("seed", "parameters", "best test % (epoch)", "last test %", "last-5 mean %"):
+        table.add_column(heading, justify="right")
+    for heading in ("last test loss", "last train %", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in results["runs"]:
+        loss = row["final_test_loss"]
+        best = _percent(row["best_test_accuracy"])
+        table.add_row(
+            row["label"],
+            str(row["seed"]),
+            f"{row['parameters']:,}",
+            f"{best} ({row['best_test_epoch']})" if row["best_test_epoch"] else best,
+            _percent(row["final_test_accuracy"]),
+            _percent(row["last_five_test_accuracy"]),
+            "–" if loss is None else f"{loss:.4f}",
+            _percent(row["final_train_accuracy"]),
+            f"{row['seconds']:.0f}",
+        )
+    return table
+
+
+def _describe_accuracy(run: dict[str, Any]) -> str:
+    return f"test {_percent(run['test_accuracy'])} %" if run["test_accuracy"] is not None else ""
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:.2f}"
