@@ -1,0 +1,58 @@
+"""What tests share: a fresh database, settings on it, the real MNIST where it is at hand."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.database import Database
+from lab.datasets import DATASETS, Dataset, is_present, load_dataset
+from lab.job_queue import upgrade_queue
+from lab.settings import Settings
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No LAB_… variable of the developer's reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("LAB_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings on a database and a data folder of the test's own; new experiments default to digits."""
+    return Settings(
+        database_url=f"sqlite:///{tmp_path}/lab.db",
+        data_dir=tmp_path / "data",
+        device="cpu",
+        default_dataset="digits",
+    )
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A fresh, migrated database file."""
+    database = Database(settings.database_url)
+    database.upgrade()
+    upgrade_queue(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The embedded digits."""
+    return load_dataset("digits", data_dir=tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The folder that holds MNIST, or a skip that says where it was looked for."""
+    if not is_present(DATASETS["mnist"], data_dir=SHARED_DATA):
+        pytest.skip(f"MNIST is not at {SHARED_DATA}")
+    return SHARED_DATA
