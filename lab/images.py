@@ -155,7 +155,7 @@ def _frame(ink: Gray, steps: list[str]) -> Gray:
     scale = DIGIT_SIZE / max(cropped.shape)
     picture = Image.fromarray(_to_bytes(np.pad(cropped, round(STROKE_WIDTH / scale))))
     missing = STROKE_WIDTH / scale - _estimate_stroke_width(cropped)
-    if missing >= 1:
+    if missing > 1:
         picture = picture.filter(ImageFilter.MaxFilter(2 * round(missing / 2) + 1))
         steps.append("thickened thin strokes")
     thick = np.asarray(picture)

@@ -2,7 +2,7 @@
 
 import logging
 
-QUIET_LIBRARIES = ("alembic", "dbos", "httpx", "matplotlib", "PIL", "filelock")
+QUIET_LIBRARIES = ("alembic", "dbos", "httpx2", "matplotlib", "PIL", "filelock")
 
 
 def configure_logging(level: str) -> None:

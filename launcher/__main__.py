@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import httpx
+import httpx2
 from rich.console import Console
 
 from lab.errors import LabError
@@ -72,7 +72,7 @@ def follow_experiment(
                 time.sleep(POLL_SECONDS)
                 try:
                     experiment = client.read_experiment(experiment_id)
-                except httpx.HTTPError:
+                except httpx2.HTTPError:
                     # Busy, or gone: if gone, keep_running says so.
                     continue
                 bars.show(experiment)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 
 from lab.settings import Settings
 
@@ -17,7 +17,7 @@ class LabClient:
         self.address = f"http://{host}:{settings.port}"
         headers = {"Authorization": f"Bearer {settings.api_token}"} if settings.api_token else {}
         # A proxy that the environment names is not meant for this machine's own address.
-        self._client = httpx.Client(
+        self._client = httpx2.Client(
             base_url=self.address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
         )
 
@@ -25,7 +25,7 @@ class LabClient:
         """Whether the service answers."""
         try:
             return self._client.get("/readyz").is_success
-        except httpx.TransportError:
+        except httpx2.TransportError:
             return False
 
     def find_newest_experiment(self) -> int | None:

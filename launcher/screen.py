@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -57,11 +58,18 @@ def name_run(run: dict[str, Any]) -> str:
 
 def make_findings_table(experiment: dict[str, Any], results: dict[str, Any]) -> Table:
     """The findings, a row a run, accuracies in percent."""
-    table = Table(title=f"{experiment['name']} ({experiment['status']})", caption_justify="left")
-    table.add_column("run")
-    for heading in ("seed", "parameters", "best test % (epoch)", "last test %", "last-5 mean %"):
-        table.add_column(heading, justify="right")
-    for heading in ("last test loss", "last train %", "seconds"):
+    table = Table(title=f"{experiment['name']} ({experiment['status']})", box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("run", overflow="fold")
+    # Two lines a heading keep the table within 80 columns.
+    for heading in (
+        "seed",
+        "para-\nmeters",
+        "best test\n% (epoch)",
+        "last\ntest %",
+        "last five\ntest %",
+        "last\ntest loss",
+        "last\ntrain %",
+    ):
         table.add_column(heading, justify="right")
     for row in results["runs"]:
         loss = row["final_test_loss"]
@@ -75,7 +83,6 @@ def make_findings_table(experiment: dict[str, Any], results: dict[str, Any]) -> 
             _percent(row["last_five_test_accuracy"]),
             "–" if loss is None else f"{loss:.4f}",
             _percent(row["final_train_accuracy"]),
-            f"{row['seconds']:.0f}",
         )
     return table
 

@@ -18,7 +18,7 @@ from lab.records import has_experiments, submit_experiment
 from lab.settings import Settings
 from service.dependencies import Lab
 from service.error_handlers import add_error_handlers
-from service.guards import Guard, JsonByDefault
+from service.guards import BodyLimit, Guard, JsonByDefault
 from service.image_store import ImageStore
 from service.predictor import Predictor
 from service.routes import appendix, experiments, plots, predict, runs, system
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.lab = lab
     app.add_middleware(JsonByDefault)
+    app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
     for module in (experiments, plots, runs, predict, appendix, system):

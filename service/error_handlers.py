@@ -15,6 +15,7 @@ from lab.errors import LabError
 logger = logging.getLogger(__name__)
 
 HTTP_CODES = {
+    400: ("invalid_request", "The body of the request cannot be read; /docs shows what {path} takes."),
     404: ("not_found", "There is nothing at {path}; /docs lists what there is."),
     405: ("method_not_allowed", "{path} does not answer {method}; /docs lists what it answers."),
     413: ("too_large", "The request is too large; LAB_MAX_UPLOAD_BYTES is the most that is read."),
@@ -26,8 +27,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(LabError)
     async def answer_lab_error(_request: Request, error: LabError) -> JSONResponse:
-        headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
-        return write_error(error.http_status, error.code, str(error), headers=headers)
+        return write_lab_error(error)
 
     @app.exception_handler(RequestValidationError)
     async def answer_validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -54,6 +54,12 @@ def add_error_handlers(app: FastAPI) -> None:
         return write_error(
             500, "internal_error", "Something broke in the service; its log has the traceback."
         )
+
+
+def write_lab_error(error: LabError) -> JSONResponse:
+    """The answer to one of the lab's own errors."""
+    headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else None
+    return write_error(error.http_status, error.code, str(error), headers=headers)
 
 
 def write_error(

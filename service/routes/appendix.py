@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from lab.errors import InvalidTensorError
-from service.appendix import STUDY_SAMPLE, Appendix, work_out
-from service.appendix_document import write_markdown
-from service.appendix_page import write_html
+from service.appendix.document import write_markdown
+from service.appendix.page import write_html
+from service.appendix.sample import STUDY_SAMPLE
+from service.appendix.schemas import AppendixAnswer, AppendixRequest, describe_appendix
+from service.appendix.statistics import Appendix, work_out
 from service.plotting.appendix import draw_appendix
 from service.plotting.rendering import MEDIA_TYPES, render
-from service.schemas_appendix import AppendixAnswer, AppendixRequest, describe_appendix
 
 router = APIRouter(tags=["appendix"])
 

@@ -1,0 +1,1 @@
+"""The study's appendix: normalization statistics worked out exactly, step by step."""

@@ -1,0 +1,161 @@
+"""The appendix as a Markdown document, and the wording it shares with the page."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from service.appendix.notation import Latex, Notation, has_short_decimal, has_short_ratio, write_decimal
+from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
+from service.appendix.working import write_latex, write_steps
+
+TITLE = "Normalization, worked out by hand"
+# A reader gives up long before; the table and the JSON answer still hold every set.
+MAX_WORKED_SETS = 64
+
+
+@dataclass(frozen=True)
+class Description:
+    """A normalization in words: its name, what shares its statistics, and the paper it comes from."""
+
+    name: str
+    sharing: str
+    source: str
+
+
+DESCRIPTIONS: dict[Normalization, Description] = {
+    "batch": Description(
+        "Batch norm",
+        "Each channel has one mean and one variance, over all images and pixels.",
+        "Ioffe & Szegedy 2015",
+    ),
+    "layer": Description(
+        "Layer norm",
+        "Each image has one mean and one variance, over all its channels and pixels.",
+        "Ba, Kiros & Hinton 2016",
+    ),
+    "group": Description(
+        "Group norm",
+        "The channels of each image are split into groups of neighbours, and each group has its own mean and "
+        "variance.",
+        "Wu & He 2018",
+    ),
+    "instance": Description(
+        "Instance norm",
+        "Each channel of each image has its own mean and variance.",
+        "Ulyanov, Vedaldi & Lempitsky 2016",
+    ),
+}
+
+
+def describe_sample(appendix: Appendix) -> str:
+    """Say what was worked out: the shape, the groups, eps and, where given, gamma and beta."""
+    images, channels, rows, columns = appendix.sample.shape
+    affine = appendix.affine
+    parts = [f"N = {images}, C = {channels}, H = {rows}, W = {columns}", f"groups = {appendix.groups}"]
+    parts.append(f"ε = {write_decimal(affine.eps)}")
+    for name, values in (("γ", affine.gamma), ("β", affine.beta)):
+        if values is not None:
+            parts.append(f"{name} = ({', '.join(map(write_decimal, values))})")
+    return "; ".join(parts) + "."
+
+
+def describe_rest(sets: tuple[StatisticsSet, ...]) -> str:
+    """Say how many sets are not worked out step by step, or nothing if all are."""
+    if len(sets) <= MAX_WORKED_SETS:
+        return ""
+    return f"The first {MAX_WORKED_SETS} of {len(sets):,} sets are worked out; the table holds all of them."
+
+
+def write_result(value: Fraction, notation: Notation) -> str:
+    """Write a figure as ratio and decimal, or as either where the other says nothing new."""
+    decimal = notation.decimal(value)
+    if value.denominator == 1 or not has_short_ratio(value):
+        return decimal if has_short_decimal(value) else notation.join((notation.symbol("≈"), decimal))
+    return notation.join(
+        (notation.ratio(value), notation.symbol("=" if has_short_decimal(value) else "≈"), decimal)
+    )
+
+
+def write_markdown(appendix: Appendix) -> str:
+    """Write the appendix as Markdown with tables and LaTeX between dollar signs."""
+    lines = [f"# {TITLE}", "", describe_sample(appendix), "", "## Notes", ""]
+    lines += [f"- {_escape(note)}" for note in appendix.notes]
+    lines += ["", "## The values", "", *_write_pixels(appendix)]
+    for name in NORMALIZATIONS:
+        lines += ["", *_write_section(appendix, name)]
+    return "\n".join(lines) + "\n"
+
+
+def _write_section(appendix: Appendix, name: Normalization) -> list[str]:
+    sets, words = appendix.sets[name], DESCRIPTIONS[name]
+    lines = [f"## {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
+    if any(one.uses_filled_in for one in sets):
+        lines += ["", "\\* contains filled-in values."]
+    lines += ["", "### Working", ""]
+    if describe_rest(sets):
+        lines += [describe_rest(sets), ""]
+    first, *others = sets[:MAX_WORKED_SETS]
+    lines += [f"#### {_write_label(first)}", ""]
+    for number, step in enumerate(write_steps(first, notation=Latex()), start=1):
+        lines.append(f"{number}. **{step.name}**: {step.words} ${' '.join(step.pieces)}$")
+    for one in others:
+        lines += ["", f"#### {_write_label(one)}", "", "$$", write_latex(one), "$$"]
+    return [*lines, "", "### Normalized", "", *_write_normalized(appendix, name)]
+
+
+def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
+    tex = Latex()
+    rows = [
+        f"| {_write_label(one)} | {one.count} | ${tex.number(one.total)}$ | ${write_result(one.mean, tex)}$ "
+        f"| ${write_result(one.variance, tex)}$ | {one.std:.6g} |"
+        for one in sets
+    ]
+    head = r"| set | $n$ | $\sum x$ | mean $\mu$ | variance $\sigma^2$ | $\sigma$ |"
+    return [head, "|---|--:|--:|--:|--:|--:|", *rows]
+
+
+def _write_pixels(appendix: Appendix) -> list[str]:
+    sample = appendix.sample
+    blocks = [
+        [
+            [
+                [
+                    f"*{write_decimal(value)}*" if (n, c, h, w) in sample.filled_in else write_decimal(value)
+                    for w, value in enumerate(row)
+                ]
+                for h, row in enumerate(channel)
+            ]
+            for c, channel in enumerate(image)
+        ]
+        for n, image in enumerate(sample.pixels)
+    ]
+    lines = _write_blocks(appendix, blocks)
+    return [*lines, "", "In italics: filled in, not the study's."] if sample.filled_in else lines
+
+
+def _write_normalized(appendix: Appendix, name: Normalization) -> list[str]:
+    tensor = appendix.normalized[name]
+    blocks = [
+        [[[f"{value:.4f}" for value in row] for row in channel] for channel in image] for image in tensor
+    ]
+    return _write_blocks(appendix, blocks)
+
+
+def _write_blocks(appendix: Appendix, blocks: list[list[list[list[str]]]]) -> list[str]:
+    """One table row an image, one column a channel, the block's rows on lines of their own."""
+    names = [_escape(name) for name in appendix.sample.channel_names]
+    lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for number, image in enumerate(blocks, start=1):
+        cells = ["<br>".join(" ".join(row) for row in channel) for channel in image]
+        lines.append(f"| image {number} | {' | '.join(cells)} |")
+    return lines
+
+
+def _write_label(one: StatisticsSet) -> str:
+    return _escape(one.label) + (" \\*" if one.uses_filled_in else "")
+
+
+def _escape(text: str) -> str:
+    """Keep Markdown from reading a plain sentence's characters as markup."""
+    for character in "\\`*_|<>$":
+        text = text.replace(character, f"\\{character}")
+    return text

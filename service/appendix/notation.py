@@ -1,0 +1,163 @@
+"""How numbers and formulas of the appendix are written: as plain text, in LaTeX and in MathML."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+from html import escape
+
+_DECIMAL_UNIT = 10**8
+MAX_FRACTION_LENGTH = 11
+SIGNIFICANT_DIGITS = 6
+_LATEX_COMMANDS = {
+    "μ": r"\mu",
+    "σ": r"\sigma",
+    "Σ": r"\sum",
+    "≈": r"\approx",
+    "−": "-",
+    "·": r"\cdot",
+    "⋯": r"\cdots",
+}
+_MATHML_IDENTIFIERS = frozenset("μσnx")
+
+
+def has_short_decimal(value: Fraction) -> bool:
+    """Whether the decimal ends within 8 places, so that it can be written without rounding."""
+    return _DECIMAL_UNIT % value.denominator == 0
+
+
+def has_short_ratio(value: Fraction) -> bool:
+    """Whether numerator and denominator are short enough to be read."""
+    return len(str(value)) <= MAX_FRACTION_LENGTH
+
+
+def is_written_exactly(value: Fraction) -> bool:
+    """Whether ``Notation.number`` writes the value without rounding."""
+    return has_short_decimal(value) or has_short_ratio(value)
+
+
+def write_decimal(value: Fraction) -> str:
+    """Write the whole decimal where it is short, else six significant digits."""
+    if has_short_decimal(value):
+        return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
+    return f"{float(value):.{SIGNIFICANT_DIGITS}g}"
+
+
+def find_root(value: Fraction) -> Fraction | None:
+    """Find the exact square root, or None where it is irrational."""
+    top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
+    return Fraction(top, bottom) if (top * top, bottom * bottom) == value.as_integer_ratio() else None
+
+
+class Notation(ABC):
+    """A way of writing formulas: every method returns a piece that can stand inside another."""
+
+    def number(self, value: Fraction | int) -> str:
+        """The decimal where it is short, else the ratio where that is short, else six digits."""
+        exact = Fraction(value)
+        return (
+            self.ratio(exact)
+            if has_short_ratio(exact) and not has_short_decimal(exact)
+            else self.decimal(exact)
+        )
+
+    def term(self, value: Fraction) -> str:
+        """A number that follows an operator: in brackets if it is negative."""
+        return (
+            self.join((self.symbol("("), self.number(value), self.symbol(")")))
+            if value < 0
+            else self.number(value)
+        )
+
+    @abstractmethod
+    def decimal(self, value: Fraction) -> str:
+        """The value as ``write_decimal`` gives it."""
+
+    @abstractmethod
+    def ratio(self, value: Fraction) -> str:
+        """The reduced fraction, its sign in front."""
+
+    @abstractmethod
+    def symbol(self, sign: str) -> str:
+        """A name or an operator, given as the one character a reader sees."""
+
+    @abstractmethod
+    def fraction(self, top: str, bottom: str) -> str:
+        """Top over bottom."""
+
+    @abstractmethod
+    def root(self, inside: str) -> str:
+        """The square root."""
+
+    @abstractmethod
+    def square(self, base: str) -> str:
+        """The base to the power of two."""
+
+    @abstractmethod
+    def join(self, parts: Iterable[str]) -> str:
+        """The parts one after the other."""
+
+
+class Latex(Notation):
+    """LaTeX that KaTeX, MathJax and a GitHub page understand, without the dollar signs."""
+
+    def decimal(self, value: Fraction) -> str:
+        mantissa, _, exponent = write_decimal(value).partition("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+    def ratio(self, value: Fraction) -> str:
+        return ("-" if value < 0 else "") + self.fraction(str(abs(value.numerator)), str(value.denominator))
+
+    def symbol(self, sign: str) -> str:
+        return _LATEX_COMMANDS.get(sign, sign)
+
+    def fraction(self, top: str, bottom: str) -> str:
+        return rf"\frac{{{top}}}{{{bottom}}}"
+
+    def root(self, inside: str) -> str:
+        return rf"\sqrt{{{inside}}}"
+
+    def square(self, base: str) -> str:
+        return f"{base}^2"
+
+    def join(self, parts: Iterable[str]) -> str:
+        return " ".join(parts).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
+
+
+class MathMl(Notation):
+    """MathML Core, which browsers draw without a script; pieces stand inside a ``<math>`` element."""
+
+    def decimal(self, value: Fraction) -> str:
+        mantissa, _, exponent = write_decimal(abs(value)).partition("e")
+        power = f"<mo>·</mo><msup><mn>10</mn><mn>{int(exponent)}</mn></msup>" if exponent else ""
+        return self._sign(value, f"<mn>{mantissa}</mn>{power}")
+
+    def ratio(self, value: Fraction) -> str:
+        return self._sign(
+            value, self.fraction(f"<mn>{abs(value.numerator)}</mn>", f"<mn>{value.denominator}</mn>")
+        )
+
+    def symbol(self, sign: str) -> str:
+        if sign in _MATHML_IDENTIFIERS:
+            return f"<mi>{sign}</mi>"
+        # A line may break before a plus, which then opens its formula without being a sign.
+        if sign == "+":
+            return '<mo form="infix">+</mo>'
+        # Brackets here enclose one line; stretched ones would dance from term to term.
+        return f'<mo stretchy="false">{sign}</mo>' if sign in "()" else f"<mo>{escape(sign)}</mo>"
+
+    def fraction(self, top: str, bottom: str) -> str:
+        return f"<mfrac><mrow>{top}</mrow><mrow>{bottom}</mrow></mfrac>"
+
+    def root(self, inside: str) -> str:
+        return f"<msqrt>{inside}</msqrt>"
+
+    def square(self, base: str) -> str:
+        return f"<msup><mrow>{base}</mrow><mn>2</mn></msup>"
+
+    def join(self, parts: Iterable[str]) -> str:
+        return "".join(parts)
+
+    def _sign(self, value: Fraction, unsigned: str) -> str:
+        return f'<mrow><mo form="prefix">−</mo>{unsigned}</mrow>' if value < 0 else unsigned

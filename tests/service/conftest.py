@@ -1,0 +1,60 @@
+"""A service on a fresh database, and runs trained for it without waiting for a worker."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from lab.settings import Settings
+from service.app import create_app
+from service.dependencies import Lab
+from worker.jobs import Trainer
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    """The application on the test's own database."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """A client of the application that sees its errors as a stranger would."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def trainer(app: FastAPI) -> Trainer:
+    """Trains runs in this process, as the worker would: ``trainer.perform([run_id])``."""
+    lab: Lab = app.state.lab
+    return Trainer(
+        lab.database, device=torch.device("cpu"), data_dir=lab.settings.data_dir, stop=threading.Event()
+    )
+
+
+@pytest.fixture(scope="module")
+def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service with experiment 1: run 1 (batch) and run 2 (instance) completed, run 3 (layer) queued."""
+    folder = tmp_path_factory.mktemp("lab")
+    settings = Settings(
+        database_url=f"sqlite:///{folder}/lab.db", data_dir=folder / "data", default_dataset="digits"
+    )
+    app = create_app(settings)
+    lab: Lab = app.state.lab
+    trainer = Trainer(
+        lab.database, device=torch.device("cpu"), data_dir=settings.data_dir, stop=threading.Event()
+    )
+    with TestClient(app, raise_server_exceptions=False) as client:
+        configs = [
+            {"normalization": "batch", "l2": 1e-3},
+            {"normalization": "instance", "affine": False},
+            {"normalization": "layer"},
+        ]
+        body = {"name": "Three", "configs": configs, "epochs": 6, "batch_size": 32, "schedule": "onecycle"}
+        assert client.post("/experiments", json=body).status_code == 202
+        trainer.perform([1, 2])
+        yield client
