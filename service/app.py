@@ -59,7 +59,6 @@ def create_app(settings: Settings) -> FastAPI:
         version="0.1.0",
         lifespan=close_with_app,
         redoc_url=None,
-        max_body_size=settings.max_upload_bytes,
     )
     app.state.lab = lab
     app.add_middleware(JsonByDefault)

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from starlette.exceptions import HTTPException
 
 from lab.errors import LabError
@@ -18,7 +18,7 @@ HTTP_CODES = {
     400: ("invalid_request", "The body of the request cannot be read; /docs shows what {path} takes."),
     404: ("not_found", "There is nothing at {path}; /docs lists what there is."),
     405: ("method_not_allowed", "{path} does not answer {method}; /docs lists what it answers."),
-    413: ("too_large", "The request is too large; LAB_MAX_UPLOAD_BYTES is the most that is read."),
+    413: ("too_large", "{detail}"),
 }
 
 
@@ -36,12 +36,14 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def answer_http_exception(request: Request, error: HTTPException) -> JSONResponse:
         code, sentence = HTTP_CODES.get(error.status_code, ("http_error", str(error.detail)))
-        detail = sentence.format(path=request.url.path, method=request.method)
+        detail = sentence.format(path=request.url.path, method=request.method, detail=error.detail)
         headers = dict(error.headers) if error.headers else None
         return write_error(error.status_code, code, detail, headers=headers)
 
-    @app.exception_handler(OperationalError)
-    async def answer_database_error(_request: Request, error: OperationalError) -> JSONResponse:
+    @app.exception_handler(DatabaseError)
+    async def answer_database_error(request: Request, error: DatabaseError) -> JSONResponse:
+        if isinstance(error, (IntegrityError, ProgrammingError, DataError)):
+            return await answer_unexpected(request, error)
         logger.error("The database does not answer", exc_info=error)
         reason = str(error.orig)
         return write_error(

@@ -4,8 +4,9 @@ import hmac
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from fastapi.exceptions import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.errors import CrossOriginError, TooLargeError, UnauthorizedError
 from lab.settings import Settings
@@ -32,10 +33,7 @@ class JsonByDefault:
 
 
 class BodyLimit:
-    """Refuses a body whose announced length is over the limit, before any of it is read.
-
-    The framework's own limit counts what really comes, but answers this case in its own words.
-    """
+    """Refuses a body over the limit: by its announced length at once, or else when it turns out longer."""
 
     def __init__(self, app: ASGIApp, max_body_size: int) -> None:
         self._app = app
@@ -44,14 +42,26 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
         if length.isdecimal() and int(length) > self._max_body_size:
-            await write_lab_error(
-                TooLargeError(
-                    f"The request has {int(length):,} bytes; send at most {self._max_body_size:,} "
-                    "(LAB_MAX_UPLOAD_BYTES)."
-                )
-            )(scope, receive, send)
+            await write_lab_error(self._make_error())(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        num_read = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal num_read
+            message = await receive()
+            num_read += len(message.get("body", b""))
+            if num_read > self._max_body_size:
+                # The framework turns any other exception of a body's reading into its own 400.
+                raise HTTPException(413, str(self._make_error()))
+            return message
+
+        await self._app(scope, receive_within_limit, send)
+
+    def _make_error(self) -> TooLargeError:
+        return TooLargeError(
+            f"The body of the request is too large; send at most {self._max_body_size:,} bytes "
+            "(LAB_MAX_UPLOAD_BYTES)."
+        )
 
 
 class Guard:

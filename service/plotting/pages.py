@@ -1,0 +1,40 @@
+"""What figures start from: a bare page, its inks, and text that is safe to draw."""
+
+import unicodedata
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK = "#1F2328"
+QUIET_INK = "#5B636B"
+FAINT_INK = "#D5D9DE"
+
+
+def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """A white figure and one bare axes over all of it, in inches from the top left corner."""
+    figure = Figure(figsize=(width, height))
+    canvas = figure.add_axes((0, 0, 1, 1))
+    canvas.set_xlim(0, width)
+    canvas.set_ylim(height, 0)
+    canvas.set_axis_off()
+    return figure, canvas
+
+
+def draw_notice(title: str, *, message: str) -> Figure:
+    """A figure for when there is nothing to draw yet: the title, and a sentence that says why."""
+    figure, canvas = start_canvas(8, 3)
+    canvas.text(4, 1.15, clean_text(title, max_length=70), ha="center", va="center", fontsize=15, color=INK)
+    canvas.text(
+        4, 1.75, clean_text(message, max_length=100), ha="center", va="center", fontsize=11, color=QUIET_INK
+    )
+    return figure
+
+
+def clean_text(text: str, *, max_length: int) -> str:
+    """The text on one line, cut with an ellipsis, and with no character that matplotlib reads as markup."""
+    printable = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
+    line = " ".join(printable.split())
+    if len(line) > max_length:
+        line = line[: max_length - 1].rstrip() + "…"
+    # A dollar sign would start a formula.
+    return line.replace("$", r"\$")
