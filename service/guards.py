@@ -13,6 +13,7 @@ from lab.settings import Settings
 from service.error_handlers import write_lab_error
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "testserver")
+UNLABELLED_TYPES = ("", "application/x-www-form-urlencoded", "text/plain")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -25,9 +26,7 @@ class JsonByDefault:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = MutableHeaders(scope=scope)
-            if headers.get("content-type", "").startswith(
-                ("application/x-www-form-urlencoded", "text/plain")
-            ):
+            if headers.get("content-type", "").partition(";")[0] in UNLABELLED_TYPES:
                 headers["content-type"] = "application/json"
         await self._app(scope, receive, send)
 

@@ -1,0 +1,196 @@
+"""The three trips through real processes: service, worker and database as a user starts them."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from PIL import Image
+
+from lab.datasets import Dataset
+from tests.conftest import REPOSITORY
+from tests.waiting import wait_until
+
+START_TIMEOUT_SECONDS = 120.0
+TRAIN_TIMEOUT_SECONDS = 240.0
+
+
+class Processes:
+    """Service and worker on one database file."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "LAB_DATABASE_URL": f"sqlite:///{folder}/lab.db",
+            "LAB_DATA_DIR": str(folder / "data"),
+            "LAB_DEFAULT_DATASET": "digits",
+            "LAB_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, module: str) -> None:
+        with (self.folder / f"{module}.log").open("ab") as log:
+            self._running[module] = subprocess.Popen(
+                [sys.executable, "-m", module], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
+            )
+
+    def send(self, module: str, sent: signal.Signals) -> int:
+        process = self._running.pop(module)
+        process.send_signal(sent)
+        return process.wait(60)
+
+    def wait_for_service(self) -> None:
+        def is_ready() -> bool:
+            with contextlib.suppress(httpx2.TransportError):
+                return self.client.get("/readyz").is_success
+            return False
+
+        wait_until(is_ready, timeout_seconds=START_TIMEOUT_SECONDS, what="the service answers")
+
+    def wait_for_run(self, run_id: int, *, epoch: int) -> dict[str, Any]:
+        """Wait until the run has recorded ``epoch``, and give it."""
+
+        def has_recorded() -> bool:
+            return bool(self.client.get(f"/runs/{run_id}").json()["epoch"] >= epoch)
+
+        wait_until(has_recorded, timeout_seconds=TRAIN_TIMEOUT_SECONDS, what=f"run {run_id} at epoch {epoch}")
+        answer: dict[str, Any] = self.client.get(f"/runs/{run_id}").json()
+        return answer
+
+    def stop(self) -> None:
+        for module in list(self._running):
+            self.send(module, signal.SIGKILL)
+        self.client.close()
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    """Both processes started at once on an empty folder, as ``make run`` does."""
+    processes = Processes(tmp_path)
+    processes.start("service")
+    processes.start("worker")
+    try:
+        processes.wait_for_service()
+        yield processes
+    finally:
+        processes.stop()
+
+
+def test_an_experiment_is_trained_shown_and_used(processes: Processes, digits: Dataset) -> None:
+    client = processes.client
+    body = {"configs": [{"normalization": "batch"}, {"normalization": "none"}], "epochs": 5, "batch_size": 32}
+
+    submitted = client.post("/experiments", content=json.dumps(body))
+    assert submitted.status_code == 202
+    location = submitted.headers["location"]
+    first, second = (run["id"] for run in submitted.json()["runs"])
+    processes.wait_for_run(second, epoch=5)
+
+    experiment = client.get(location).json()
+    assert (experiment["status"], experiment["progress"]) == ("completed", 1.0)
+    assert experiment["runs"][0]["device"].startswith("cpu")
+    curves = client.get(f"{location}/curves").json()["runs"]
+    assert [run["epochs"] for run in curves] == [[1, 2, 3, 4, 5]] * 2
+    picture = client.get(f"{location}/plots", headers={"accept": "image/png"})
+    assert Image.open(io.BytesIO(picture.content)).format == "PNG"
+    assert client.get(f"{location}/misclassified.png").headers["content-type"] == "image/png"
+
+    buffer = io.BytesIO()
+    Image.fromarray(digits.train.images[0].numpy()).save(buffer, "PNG")
+    files = {"file": ("digit.png", buffer.getvalue())}
+    prediction = client.post("/predict", files=files, data={"run_id": first}).json()
+    assert prediction["digit"] == int(digits.train.labels[0])
+
+
+def test_the_appendix_is_worked_out(processes: Processes) -> None:
+    answer = processes.client.get("/appendix").json()
+    assert answer["group"][0]["mean"] == -0.25
+
+    pixels = [[[[1, 2], [3, 4]]]]
+    worked = processes.client.post("/appendix", json={"pixels": pixels, "groups": 1}).json()
+    assert (worked["layer"][0]["mean"], worked["layer"][0]["variance"]) == (2.5, 1.25)
+
+
+def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> None:
+    client = processes.client
+    body = {"configs": [{"normalization": "group", "l1": 1e-4}], "epochs": 8}
+    killed, whole = (client.post("/experiments", json=body).json()["runs"][0]["id"] for _ in range(2))
+    processes.wait_for_run(killed, epoch=2)
+
+    processes.send("worker", signal.SIGKILL)
+    processes.start("worker")
+    processes.wait_for_run(killed, epoch=4)
+    assert processes.send("worker", signal.SIGTERM) == 0
+    processes.start("worker")
+    processes.wait_for_run(whole, epoch=8)
+
+    def read(run_id: int) -> list[Any]:
+        run = client.get(f"/runs/{run_id}").json()
+        experiment = client.get(f"/experiments/{run['experiment_id']}/curves").json()["runs"][0]
+        measured = [experiment[name] for name in experiment if name not in ("run_id",)]
+        return [run["status"], measured, client.get(f"/runs/{run_id}/weights").headers["etag"]]
+
+    assert read(killed) == read(whole)
+    assert read(whole)[0] == "completed"
+
+
+def test_an_accepted_experiment_outlives_a_killed_service(processes: Processes) -> None:
+    accepted = processes.client.post("/experiments", json={"configs": [{}], "epochs": 1}).json()
+
+    processes.send("service", signal.SIGKILL)
+    processes.start("service")
+    processes.wait_for_service()
+
+    assert processes.wait_for_run(accepted["runs"][0]["id"], epoch=1)["experiment_id"] == accepted["id"]
+
+
+def test_two_workers_share_the_runs_and_train_none_twice(processes: Processes) -> None:
+    second = Processes(processes.folder)
+    second.start("worker")
+    try:
+        answer = processes.client.post("/experiments", json={"configs": [{}], "seeds": 6, "epochs": 2}).json()
+        for run in answer["runs"]:
+            processes.wait_for_run(run["id"], epoch=2)
+    finally:
+        second.stop()
+
+    curves = processes.client.get(f"/experiments/{answer['id']}/curves").json()["runs"]
+    assert [run["epochs"] for run in curves] == [[1, 2]] * 6
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("LAB_HOST", "0.0.0.0", "LAB_API_TOKEN"),
+        ("LAB_PORT", "http", "LAB_PORT"),
+        ("LAB_DATABASE_URL", "mysql://here/lab", "sqlite:///"),
+    ],
+)
+def test_a_process_with_impossible_settings_says_so_in_a_sentence(
+    tmp_path: Path, variable: str, value: str, sentence: str
+) -> None:
+    environment = {**os.environ, "LAB_DATABASE_URL": f"sqlite:///{tmp_path}/lab.db", variable: value}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "service"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
+    )
+
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("service: ")
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
