@@ -58,25 +58,29 @@ def name_run(run: dict[str, Any]) -> str:
 
 def make_findings_table(experiment: dict[str, Any], results: dict[str, Any]) -> Table:
     """The findings, a row a run, accuracies in percent."""
-    table = Table(title=f"{experiment['name']} ({experiment['status']})", box=box.SIMPLE_HEAD, padding=(0, 1))
+    table = Table(
+        title=f"{experiment['name']} ({experiment['status']})",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     table.add_column("run", overflow="fold")
     # Two lines a heading keep the table within 80 columns.
     for heading in (
-        "seed",
         "para-\nmeters",
         "best test\n% (epoch)",
         "last\ntest %",
-        "last five\ntest %",
+        "last 5\ntest %",
         "last\ntest loss",
         "last\ntrain %",
     ):
         table.add_column(heading, justify="right")
+    has_seeds = len({row["seed"] for row in results["runs"]}) > 1
     for row in results["runs"]:
         loss = row["final_test_loss"]
         best = _percent(row["best_test_accuracy"])
         table.add_row(
-            row["label"],
-            str(row["seed"]),
+            name_run(row) if has_seeds else row["label"],
             f"{row['parameters']:,}",
             f"{best} ({row['best_test_epoch']})" if row["best_test_epoch"] else best,
             _percent(row["final_test_accuracy"]),
