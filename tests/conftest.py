@@ -17,7 +17,8 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No LAB_… variable of the developer's reaches a test."""
+    """No LAB_… variable and no .env of the developer's reaches a test."""
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
     for name in list(os.environ):
         if name.startswith("LAB_"):
             monkeypatch.delenv(name)

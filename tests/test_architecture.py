@@ -26,7 +26,7 @@ def read_tree() -> set[str]:
     block = README.split("<!-- tree -->")[1].split("```")[1]
     paths: set[str] = set()
     folders: list[str] = []
-    for line in block.strip("\n").splitlines()[0:]:
+    for line in block.strip("\n").splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
         # Several files may share a line; what follows two spaces is a comment.
         names = re.split(r"\s{2,}", line.strip())[0].split()

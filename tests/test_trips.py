@@ -1,81 +1,21 @@
 """The three trips through real processes: service, worker and database as a user starts them."""
 
-import contextlib
 import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from PIL import Image
 
 from lab.datasets import Dataset
 from tests.conftest import REPOSITORY
-from tests.waiting import wait_until
-
-START_TIMEOUT_SECONDS = 120.0
-TRAIN_TIMEOUT_SECONDS = 240.0
-
-
-class Processes:
-    """Service and worker on one database file."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "LAB_DATABASE_URL": f"sqlite:///{folder}/lab.db",
-            "LAB_DATA_DIR": str(folder / "data"),
-            "LAB_DEFAULT_DATASET": "digits",
-            "LAB_PORT": str(port),
-            "OMP_NUM_THREADS": "1",
-        }
-        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-
-    def start(self, module: str) -> None:
-        with (self.folder / f"{module}.log").open("ab") as log:
-            self._running[module] = subprocess.Popen(
-                [sys.executable, "-m", module], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
-            )
-
-    def send(self, module: str, sent: signal.Signals) -> int:
-        process = self._running.pop(module)
-        process.send_signal(sent)
-        return process.wait(60)
-
-    def wait_for_service(self) -> None:
-        def is_ready() -> bool:
-            with contextlib.suppress(httpx2.TransportError):
-                return self.client.get("/readyz").is_success
-            return False
-
-        wait_until(is_ready, timeout_seconds=START_TIMEOUT_SECONDS, what="the service answers")
-
-    def wait_for_run(self, run_id: int, *, epoch: int) -> dict[str, Any]:
-        """Wait until the run has recorded ``epoch``, and give it."""
-
-        def has_recorded() -> bool:
-            return bool(self.client.get(f"/runs/{run_id}").json()["epoch"] >= epoch)
-
-        wait_until(has_recorded, timeout_seconds=TRAIN_TIMEOUT_SECONDS, what=f"run {run_id} at epoch {epoch}")
-        answer: dict[str, Any] = self.client.get(f"/runs/{run_id}").json()
-        return answer
-
-    def stop(self) -> None:
-        for module in list(self._running):
-            self.send(module, signal.SIGKILL)
-        self.client.close()
+from tests.processes import Processes
 
 
 @pytest.fixture
@@ -91,7 +31,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         processes.stop()
 
 
-def test_an_experiment_is_trained_shown_and_used(processes: Processes, digits: Dataset) -> None:
+def test_the_three_trips(processes: Processes, digits: Dataset) -> None:
     client = processes.client
     body = {"configs": [{"normalization": "batch"}, {"normalization": "none"}], "epochs": 5, "batch_size": 32}
 
@@ -116,13 +56,7 @@ def test_an_experiment_is_trained_shown_and_used(processes: Processes, digits: D
     prediction = client.post("/predict", files=files, data={"run_id": first}).json()
     assert prediction["digit"] == int(digits.train.labels[0])
 
-
-def test_the_appendix_is_worked_out(processes: Processes) -> None:
-    answer = processes.client.get("/appendix").json()
-    assert answer["group"][0]["mean"] == -0.25
-
-    pixels = [[[[1, 2], [3, 4]]]]
-    worked = processes.client.post("/appendix", json={"pixels": pixels, "groups": 1}).json()
+    worked = client.post("/appendix", json={"pixels": [[[[1, 2], [3, 4]]]], "groups": 1}).json()
     assert (worked["layer"][0]["mean"], worked["layer"][0]["variance"]) == (2.5, 1.25)
 
 

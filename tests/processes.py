@@ -1,0 +1,75 @@
+"""Service and worker as real processes, for tests that must see what a user sees."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from tests.conftest import REPOSITORY
+from tests.waiting import wait_until
+
+START_TIMEOUT_SECONDS = 120.0
+TRAIN_TIMEOUT_SECONDS = 240.0
+
+
+class Processes:
+    """Service and worker on one database file."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "LAB_DATABASE_URL": f"sqlite:///{folder}/lab.db",
+            "LAB_DATA_DIR": str(folder / "data"),
+            "LAB_DEFAULT_DATASET": "digits",
+            "LAB_PORT": str(port),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, module: str) -> None:
+        with (self.folder / f"{module}.log").open("ab") as log:
+            self._running[module] = subprocess.Popen(
+                [sys.executable, "-m", module], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
+            )
+
+    def send(self, module: str, sent: signal.Signals) -> int:
+        process = self._running.pop(module)
+        process.send_signal(sent)
+        return process.wait(60)
+
+    def kill(self, module: str) -> None:
+        self.send(module, signal.SIGKILL)
+
+    def wait_for_service(self) -> None:
+        def is_ready() -> bool:
+            with contextlib.suppress(httpx2.TransportError):
+                return self.client.get("/readyz").is_success
+            return False
+
+        wait_until(is_ready, timeout_seconds=START_TIMEOUT_SECONDS, what="the service answers")
+
+    def wait_for_run(self, run_id: int, *, epoch: int) -> dict[str, Any]:
+        """Wait until the run has recorded ``epoch``, and give it."""
+
+        def has_recorded() -> bool:
+            return bool(self.client.get(f"/runs/{run_id}").json()["epoch"] >= epoch)
+
+        wait_until(has_recorded, timeout_seconds=TRAIN_TIMEOUT_SECONDS, what=f"run {run_id} at epoch {epoch}")
+        answer: dict[str, Any] = self.client.get(f"/runs/{run_id}").json()
+        return answer
+
+    def stop(self) -> None:
+        for module in list(self._running):
+            self.kill(module)
+        self.client.close()
