@@ -4,9 +4,10 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
@@ -26,6 +27,11 @@ from service.routes import appendix, experiments, plots, predict, runs, system
 logger = logging.getLogger(__name__)
 
 DASHBOARD_DIR = Path(__file__).parent / "dashboard"
+DASHBOARD_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 DESCRIPTION = (
     "Which normalization, with which regularization, makes a small digit classifier better? Queue training "
     "runs for every configuration and seed, and look at what they came to."
@@ -83,9 +89,18 @@ def submit_study_once(lab: Lab) -> None:
         logger.info("Submitted the study on the embedded digits.")
 
 
+class _DashboardFiles(StaticFiles):
+    """Files that a browser asks for anew each time, so that it never mixes two versions' modules."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(DASHBOARD_HEADERS)
+        return response
+
+
 def _serve_dashboard(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
     def show_dashboard() -> FileResponse:
-        return FileResponse(DASHBOARD_DIR / "index.html")
+        return FileResponse(DASHBOARD_DIR / "index.html", headers=DASHBOARD_HEADERS)
 
-    app.mount("/dashboard", StaticFiles(directory=DASHBOARD_DIR), name="dashboard")
+    app.mount("/dashboard", _DashboardFiles(directory=DASHBOARD_DIR), name="dashboard")

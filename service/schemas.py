@@ -8,6 +8,8 @@ from lab.configs import Normalization, Penalize, Schedule
 from lab.errors import InvalidConfigError
 from lab.experiment_specs import MAX_RUNS, ExperimentRequest
 
+# What fits the database's integers; a larger one would fail there.
+RowId = Annotated[int, Field(ge=1, lt=2**63)]
 Groups = Annotated[
     StrictInt | list[StrictInt] | None,
     Field(description="num_groups of group normalization: one number for every block, or one per block."),
@@ -117,6 +119,6 @@ class PredictionIn(StrictModel):
 
     image: str | None = Field(None, description="A picture file in base64, with or without a data: prefix.")
     pixels: Any = Field(None, description="28 lists of 28 numbers, 0–255 or 0–1.")
-    run_id: int | None = None
-    experiment_id: int | None = None
+    run_id: RowId | None = None
+    experiment_id: RowId | None = None
     normalization: Normalization | None = None

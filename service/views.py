@@ -50,7 +50,9 @@ class ExperimentSummary(BaseModel):
     preset: str | None
     progress: float = Field(description="Share of all epochs done, 0–1.")
     num_runs: int
-    best_test_accuracy: float | None
+    best_test_accuracy: float | None = Field(
+        description="Highest of its runs' latest epochs; no run's epoch is picked on the test set."
+    )
     created_at: datetime
 
 

@@ -211,11 +211,15 @@ def _describe_cut(lines: Sequence[_Line], limits: tuple[float, float]) -> str:
     runs = [line for line in lines if not line.is_mean and np.isfinite(line.y).any()]
     values = np.concatenate([line.y for line in runs] or [np.empty(0)])
     low, high = values[values < limits[0]], values[values > limits[1]]
-    parts = [f"{low.size} values below the axis, down to {low.min():.3g}"] if low.size else []
-    parts += [f"{high.size} values above the axis, up to {high.max():.3g}"] if high.size else []
+    parts = [f"{_count_values(low.size)} below the axis, down to {low.min():.3g}"] if low.size else []
+    parts += [f"{_count_values(high.size)} above the axis, up to {high.max():.3g}"] if high.size else []
     hidden = [line.name for line in runs if np.nanmax(line.y) < limits[0] or np.nanmin(line.y) > limits[1]]
     whole = f" (all of {hidden[0]:.24})" if len(hidden) == 1 else f" ({len(hidden)} runs entirely)"
     return "; ".join(parts) + (whole if hidden else "")
+
+
+def _count_values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
 
 
 def _write_notes(runs: Sequence[RunCurves]) -> str:

@@ -23,7 +23,7 @@ from service.mistake_sheets import collect_mistakes, list_mistakes
 from service.plotting.misclassified import draw_misclassified_by_run
 from service.plotting.rendering import render
 from service.results import find_warnings, summarize_run, write_csv, write_markdown
-from service.schemas import ExperimentIn
+from service.schemas import ExperimentIn, RowId
 from service.views import ExperimentOut, ExperimentPage, view_experiment, view_summary
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -57,7 +57,7 @@ def create_experiment(
 def show_experiments(
     session: SessionDep,
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
-    cursor: Annotated[int | None, Query(ge=1, description="next_cursor of the page before.")] = None,
+    cursor: Annotated[RowId | None, Query(description="next_cursor of the page before.")] = None,
     status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
     dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
 ) -> ExperimentPage:
@@ -78,14 +78,14 @@ def show_experiments(
 
 
 @router.get("/{experiment_id}")
-def show_experiment(experiment_id: int, session: SessionDep) -> ExperimentOut:
+def show_experiment(experiment_id: RowId, session: SessionDep) -> ExperimentOut:
     """One experiment with its runs."""
     return view_experiment(read_experiment(session, experiment_id))
 
 
 @router.get("/{experiment_id}/results", responses={200: {"content": {"text/csv": {}, "text/markdown": {}}}})
 def show_results(
-    experiment_id: int,
+    experiment_id: RowId,
     session: SessionDep,
     answer_format: Annotated[Literal["json", "csv", "markdown"], Query(alias="format")] = "json",
 ) -> Any:
@@ -120,7 +120,7 @@ CURVE_FIELDS = (
 
 
 @router.get("/{experiment_id}/curves")
-def show_curves(experiment_id: int, session: SessionDep) -> dict[str, Any]:
+def show_curves(experiment_id: RowId, session: SessionDep) -> dict[str, Any]:
     """Every run's figures, epoch by epoch; the validation lists hold null where none were held out."""
     experiment = read_experiment(session, experiment_id)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
@@ -145,7 +145,7 @@ def show_curves(experiment_id: int, session: SessionDep) -> dict[str, Any]:
 
 
 @router.get("/{experiment_id}/misclassified")
-def show_misclassified(experiment_id: int, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+def show_misclassified(experiment_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
     """The test images that each completed run gets wrong, the most confident mistakes first."""
     experiment = read_experiment(session, experiment_id)
     completed = [run for run in experiment.runs if run.is_completed]
@@ -158,7 +158,7 @@ def show_misclassified(experiment_id: int, lab: LabDep, session: SessionDep) -> 
 
 
 @router.get("/{experiment_id}/misclassified.png", response_class=Response)
-def draw_misclassified_runs(experiment_id: int, lab: LabDep, session: SessionDep) -> Response:
+def draw_misclassified_runs(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """A sheet with a strip of each completed run's most confident mistakes."""
     experiment = read_experiment(session, experiment_id)
     completed = [run for run in experiment.runs if run.is_completed]

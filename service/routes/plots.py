@@ -13,6 +13,7 @@ from lab.records import ExperimentRecord, read_experiment, read_metrics
 from service.dependencies import SessionDep
 from service.plotting.curves import METRIC_TITLES, Quantity, RunCurves, draw_metric, draw_overview, draw_run
 from service.plotting.rendering import IMAGE_FORMATS, MEDIA_TYPES, render
+from service.schemas import RowId
 
 router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"])
 
@@ -23,7 +24,7 @@ Normalizations = Annotated[
 
 @router.get("", response_model=None, responses={200: {"content": {"image/png": {}}}})
 def show_plots(
-    experiment_id: int,
+    experiment_id: RowId,
     session: SessionDep,
     normalizations: Normalizations = None,
     accept: Annotated[str, Header()] = "",
@@ -56,7 +57,7 @@ def show_plots(
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
 def draw_plot(
-    experiment_id: int, filename: str, session: SessionDep, normalizations: Normalizations = None
+    experiment_id: RowId, filename: str, session: SessionDep, normalizations: Normalizations = None
 ) -> Response:
     """One plot, as PNG, SVG or PDF by its ending."""
     name, _, ending = filename.rpartition(".")
@@ -67,7 +68,7 @@ def draw_plot(
     return Response(render(figure, image_format=image_format), media_type=MEDIA_TYPES[image_format])
 
 
-def _draw(session: Session, experiment_id: int, name: str, normalizations: str | None) -> Figure:
+def _draw(session: Session, experiment_id: RowId, name: str, normalizations: str | None) -> Figure:
     experiment = _select_runs(read_experiment(session, experiment_id), normalizations)
     curves = _read_curves(session, experiment)
     if name == "overview":

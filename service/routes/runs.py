@@ -14,19 +14,20 @@ from service.mistake_sheets import collect_mistakes, list_mistakes
 from service.plotting.architecture import draw_architecture
 from service.plotting.misclassified import draw_misclassified
 from service.plotting.rendering import render
+from service.schemas import RowId
 from service.views import RunOut, view_run
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
 @router.get("/{run_id}")
-def show_run(run_id: int, session: SessionDep) -> RunOut:
+def show_run(run_id: RowId, session: SessionDep) -> RunOut:
     """One run."""
     return view_run(read_run(session, run_id))
 
 
 @router.get("/{run_id}/architecture")
-def show_architecture(run_id: int, session: SessionDep) -> dict[str, Any]:
+def show_architecture(run_id: RowId, session: SessionDep) -> dict[str, Any]:
     """The run's network layer by layer: type, output shape (C, H, W), parameters, multiply-adds per image."""
     run = read_run(session, run_id)
     layers = _describe(run.config)
@@ -40,7 +41,7 @@ def show_architecture(run_id: int, session: SessionDep) -> dict[str, Any]:
 
 
 @router.get("/{run_id}/architecture.png", response_class=Response)
-def draw_run_architecture(run_id: int, session: SessionDep) -> Response:
+def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
     """The run's network drawn, its normalization layers marked."""
     run = read_run(session, run_id)
     figure = draw_architecture(_describe(run.config), title=f"Run {run.id}: {run.config.label}")
@@ -48,13 +49,13 @@ def draw_run_architecture(run_id: int, session: SessionDep) -> Response:
 
 
 @router.get("/{run_id}/misclassified")
-def show_misclassified(run_id: int, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+def show_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
     """The test images that the trained network gets wrong, the most confident mistakes first."""
     return list_mistakes(session, lab.image_store, read_run(session, run_id))
 
 
 @router.get("/{run_id}/misclassified.png", response_class=Response)
-def draw_run_misclassified(run_id: int, lab: LabDep, session: SessionDep) -> Response:
+def draw_run_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """A sheet of the most confident mistakes, with what each is and what it was taken for."""
     run = read_run(session, run_id)
     mistakes = collect_mistakes(session, lab.image_store, run)
@@ -64,7 +65,7 @@ def draw_run_misclassified(run_id: int, lab: LabDep, session: SessionDep) -> Res
 
 
 @router.get("/{run_id}/weights", response_class=Response)
-def download_weights(run_id: int, session: SessionDep) -> Response:
+def download_weights(run_id: RowId, session: SessionDep) -> Response:
     """The trained network's state dict as a safetensors file, nothing else in it; its SHA-256 is the ETag."""
     run = read_run(session, run_id)
     weights = read_weights(session, run)

@@ -1,0 +1,89 @@
+/** Building blocks of every view. Text goes in as text nodes only: nothing a user wrote is read as HTML. */
+
+/** Make an element: attributes by name, listeners under `on`, then children; null is none. */
+export function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) node.addEventListener(event, listener);
+    } else {
+      node.setAttribute(name, value === true ? "" : value);
+    }
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+/** Set a node's text, touching the page only if it changes: a live region is then not read out again. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Put `children` in place of all that `node` holds. */
+export function fill(node, ...children) {
+  node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+}
+
+/** A box that says something; kind is empty, loading, failed or warning. */
+export function note(kind, ...children) {
+  return el("div", { class: `note ${kind}`, role: kind === "failed" ? "alert" : null }, ...children);
+}
+
+/** A failed state: the error in its own words, and a way to try again. */
+export function failure(error, retry) {
+  const again = retry && el("button", { type: "button", on: { click: retry } }, "Try again");
+  return note("failed", el("p", {}, error.message), again);
+}
+
+/** A titled part of a page. */
+export function section(title, ...children) {
+  const id = `part-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
+  const heading = el("h2", { id }, title);
+  return el("section", { "aria-labelledby": id, class: "card" }, heading, ...children);
+}
+
+/** A control under its label, which names it by its id. */
+export function field(label, control) {
+  return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
+}
+
+/** A status as a word with a coloured dot. */
+export function statusBadge(status) {
+  return el("span", { class: `status status-${status}` }, status);
+}
+
+/** Change a badge made by `statusBadge`. */
+export function setStatus(badge, status) {
+  setText(badge, status);
+  badge.className = `status status-${status}`;
+}
+
+/** A progress bar with a name for those who cannot see it. */
+export function progressBar(label) {
+  return el("progress", { max: 1, value: 0, "aria-label": label });
+}
+
+/** Have screen readers say `text` when they are free to. */
+export function announce(text) {
+  setText(document.getElementById("announcer"), text);
+}
+
+/** A shell line with a button that copies it. */
+export function shellLine() {
+  const code = el("code");
+  const button = el("button", { type: "button", class: "small" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      announce("Copied");
+      button.textContent = "Copied";
+    } catch {
+      window.getSelection().selectAllChildren(code);
+      button.textContent = "Selected";
+    }
+    setTimeout(() => setText(button, "Copy"), 2000);
+  });
+  const element = el("div", { class: "shell" }, el("pre", { tabindex: 0 }, code), button);
+  return { element, set: (text) => setText(code, text) };
+}

@@ -1,0 +1,61 @@
+/** Numbers and times as people read them. */
+
+const AGES = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const UNITS = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+const NONE = "–";
+
+/** 0.9915 → 99.15%. */
+export function percent(fraction, digits = 2) {
+  return fraction === null || fraction === undefined ? NONE : `${(fraction * 100).toFixed(digits)}%`;
+}
+
+/** Share of work done, rounded down, so that 100% means done. */
+export function share(fraction) {
+  return `${Math.floor(fraction * 100 + 1e-9)}%`;
+}
+
+export function decimal(value, digits = 4) {
+  return value === null || value === undefined ? NONE : value.toFixed(digits);
+}
+
+/** A difference of two fractions in percentage points: -0.0391 → −3.91. */
+export function points(difference) {
+  return decimal(difference === null ? null : difference * 100, 2).replace("-", "−");
+}
+
+export function whole(value) {
+  return value === null || value === undefined ? NONE : value.toLocaleString("en");
+}
+
+/** 1 run, 4 runs. */
+export function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** 74 → 1:14; 3,700 → 1:01:40. */
+export function duration(seconds) {
+  const total = Math.round(seconds);
+  const parts = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const shown = parts[0] > 0 ? parts : parts.slice(1);
+  return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/** How long ago an ISO time was. */
+export function age(iso) {
+  const seconds = (Date.now() - new Date(iso).getTime()) / 1000;
+  for (const [unit, size] of UNITS) {
+    if (seconds >= size) return AGES.format(-Math.floor(seconds / size), unit);
+  }
+  return "just now";
+}
+
+/** An ISO time in the reader's own zone. */
+export function moment(iso) {
+  return new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+}

@@ -1,0 +1,61 @@
+/** Asking again and again, only while somebody looks. */
+
+import { el, setText } from "./dom.js";
+
+const FIRST_WAIT_MS = 2_000;
+const LONGEST_WAIT_MS = 15_000;
+
+/**
+ * Call `ask` now and again after as many milliseconds as it says; null ends it.
+ *
+ * A hidden tab asks nothing and catches up when it is shown. When `ask` throws, `onTrouble` is told the error
+ * and the wait until the next try, and told null once it works again.
+ */
+export function poll(ask, { signal, onTrouble }) {
+  let timer;
+  let isAsking = false;
+  let isOver = false;
+  let failures = 0;
+
+  async function turn() {
+    clearTimeout(timer);
+    if (isAsking || isOver || signal.aborted) return;
+    isAsking = true;
+    let wait;
+    try {
+      wait = await ask();
+      failures = 0;
+      onTrouble(null);
+    } catch (error) {
+      if (signal.aborted) return;
+      wait = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
+      failures += 1;
+      onTrouble(error, wait);
+    } finally {
+      isAsking = false;
+    }
+    isOver = wait === null;
+    if (!isOver && !document.hidden) timer = setTimeout(turn, wait);
+  }
+
+  function onVisibility() {
+    if (document.hidden) clearTimeout(timer);
+    else turn();
+  }
+  document.addEventListener("visibilitychange", onVisibility, { signal });
+  window.addEventListener("online", turn, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  turn();
+}
+
+/** A line that says the connection is lost, for `onTrouble`. */
+export function troubleLine() {
+  const element = el("p", { class: "note failed", role: "status", hidden: true });
+  function show(error, wait) {
+    element.hidden = error === null;
+    if (error === null) return;
+    const seconds = Math.round(wait / 1000);
+    setText(element, `${error.message} What you see may be old; trying again every ${seconds} seconds.`);
+  }
+  return { element, show };
+}
