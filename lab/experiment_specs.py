@@ -1,8 +1,9 @@
 """From what a request asks for to the list of runs it means."""
 
 import itertools
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.configs import CONFIG_FIELDS, DEFAULT_DROPOUT, PENALTIES, STUDY_L1, STUDY_L2, RunConfig
@@ -31,7 +32,6 @@ STUDY_RECIPE: dict[str, Any] = {
 }
 
 NOT_IN_GRID = ("dataset", "seed", "label", "schedule_metric")
-TITLES = {"batch": "batch", "group": "group", "layer": "layer", "instance": "instance", "none": "no norm"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
         _check_sizes(config, dataset)
     labels = make_labels(planned)
     runs = tuple(
-        RunConfig.from_json({**config.to_json(), "label": label, "seed": seed})
+        replace(config, label=label, seed=seed)
         for config, label in zip(planned, labels, strict=True)
         for seed in request.seeds
     )
@@ -103,6 +103,13 @@ def expand_grid(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
             raise InvalidConfigError(f"grid has the field {name!r}; it can have {', '.join(allowed)}.")
         if not values:
             raise InvalidConfigError(f"grid.{name} is empty; list at least one value.")
+    if not grid:
+        raise InvalidConfigError("grid is empty; list the values of at least one field, say normalization.")
+    num_configs = math.prod(len(values) for values in grid.values())
+    if num_configs > MAX_RUNS:
+        raise InvalidConfigError(
+            f"grid has {num_configs} combinations; an experiment can have {MAX_RUNS} runs."
+        )
     if "penalty" in grid and ("l1" in grid or "l2" in grid):
         raise InvalidConfigError("grid has penalty and also l1 or l2; give the one or the other.")
     configs = []
@@ -134,7 +141,7 @@ def make_labels(configs: list[RunConfig]) -> list[str]:
 
 
 def _describe(config: RunConfig) -> str:
-    parts = [TITLES[config.normalization]]
+    parts: list[str] = ["no norm" if config.normalization == "none" else config.normalization]
     for name, value, usual in (("L1", config.l1, STUDY_L1), ("L2", config.l2, STUDY_L2)):
         if value:
             parts.append(name if value == usual else f"{name} {value:g}")

@@ -104,6 +104,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"learning_rate": "fast"}, "learning_rate"),
     ({"configs": [{}], "grid": {"normalization": ["batch"]}}, "both configs and grid"),
     ({"configs": []}, "at least one configuration"),
+    ({"grid": {}}, "at least one field"),
+    (
+        {"grid": {"l1": [0.0] * 1_000, "l2": [0.0] * 1_000, "dropout": [0.0] * 1_000}},
+        "1000000000 combinations",
+    ),
     ({"grid": {"normalization": []}}, "at least one value"),
     ({"grid": {"penalty": ["l1"], "l1": [0.1]}}, "the one or the other"),
     ({"seeds": 0}, "count from 1"),
