@@ -1,0 +1,40 @@
+"""What the tests of the lab share: a queue, and experiments in it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lab.configs import RunConfig
+from lab.database import Database
+from lab.experiment_specs import ExperimentSpec
+from lab.job_queue import JobQueue
+from lab.records import ExperimentRecord, read_experiment, submit_experiment
+
+Submit = Callable[..., ExperimentRecord]
+
+
+@pytest.fixture
+def queue(database: Database) -> Iterator[JobQueue]:
+    """The service's side of the queue in the test's database."""
+    queue = JobQueue(database)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def submit(database: Database, queue: JobQueue) -> Submit:
+    """Submit an experiment of ``num_runs`` runs that differ in their seed."""
+
+    def submit_runs(num_runs: int = 1, *, dataset: str = "digits", **values: Any) -> ExperimentRecord:
+        runs = tuple(
+            RunConfig(**{"dataset": dataset, "schedule": "constant", "epochs": 3, "seed": seed, **values})
+            for seed in range(num_runs)
+        )
+        spec = ExperimentSpec(name="an experiment", dataset=dataset, preset=None, runs=runs)
+        with database.transaction() as session:
+            experiment_id = submit_experiment(session, queue, spec=spec, request={"seeds": num_runs})
+        with database.transaction() as session:
+            return read_experiment(session, experiment_id)
+
+    return submit_runs

@@ -1,0 +1,51 @@
+"""A worker process that tells on its standard output which jobs it performs.
+
+``python -m tests.lab.queue_worker DATABASE_URL BEHAVIOUR``; it serves from the first line of its standard
+input until the end of it.
+"""
+
+import faulthandler
+import sys
+import threading
+from collections.abc import Callable
+
+from lab.database import Database
+from lab.job_queue import StopWork, serve_jobs
+from lab.worker_slots import claim_slot
+
+
+def main() -> None:
+    """Serve the queue, behaving in every job as the command line says."""
+    # A test that waits for a line of ours is let go if none ever comes.
+    faulthandler.dump_traceback_later(60, exit=True)
+    database, behaviour = Database(sys.argv[1]), sys.argv[2]
+    stop = threading.Event()
+    sys.stdin.readline()
+
+    def stop_at_end_of_input() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    with claim_slot(database) as worker_id:
+        serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
+
+
+def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[list[int]], None]:
+    """What to do with a job once it is told: finish it, fail the first, or hold it until told to stop."""
+    told: list[list[int]] = []
+
+    def perform(run_ids: list[int]) -> None:
+        print(worker_id, *run_ids, flush=True)  # noqa: T201
+        told.append(run_ids)
+        if behaviour == "fail first" and len(told) == 1:
+            raise RuntimeError("this job cannot be done")
+        if behaviour == "hold":
+            stop.wait()
+            raise StopWork
+
+    return perform
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import torch
+
+from lab.checkpoints import decode_tensors
+from lab.configs import RunConfig
+from lab.database import Database
+from lab.epochs import EpochReport, TrainingState
+from lab.records import ExperimentRecord, read_log_probabilities, read_metrics, read_run, read_weights
+from lab.run_progress import begin_runs, load_state, record_epoch, record_failure
+from lab.tables import Checkpoint, EpochMetric, Experiment, TestPrediction
+
+Submit = Callable[..., ExperimentRecord]
+
+
+def make_report(epoch: int, **values: Any) -> EpochReport:
+    generator = torch.Generator().manual_seed(epoch)
+    state = TrainingState(
+        epoch=epoch,
+        weights={
+            "conv1.weight": torch.randn(2, 1, 3, 3, generator=generator),
+            "norm1.num_batches_tracked": torch.tensor(epoch * 11),
+        },
+        momentum={"conv1.weight": torch.randn(2, 1, 3, 3, generator=generator)},
+        learning_rate=0.04 * 0.8**epoch,
+        schedule={"best": 0.1 + 0.2, "num_bad_epochs": 1},
+    )
+    figures = {
+        "learning_rate": 0.04,
+        "seconds": 1.5,
+        "train_loss": 1 / epoch,
+        "train_accuracy": 0.5,
+        "validation_loss": None,
+        "validation_accuracy": None,
+        "test_loss": 2 / epoch,
+        "test_accuracy": 0.1 * epoch,
+    }
+    answers = torch.randn(7, 10, generator=generator).log_softmax(dim=1)
+    return EpochReport(
+        **{
+            **figures,
+            "run_index": 0,
+            "epoch": epoch,
+            "test_log_probabilities": answers,
+            "state": state,
+            **values,
+        }
+    )
+
+
+def record(database: Database, run_id: int, report: EpochReport, *, is_last: bool = False) -> None:
+    with database.transaction() as session:
+        record_epoch(session, run_id, report=report, is_last=is_last)
+
+
+def begin(database: Database, *run_ids: int, device: str = "cpu") -> list[tuple[int, RunConfig]]:
+    with database.transaction() as session:
+        return begin_runs(session, run_ids, device=device)
+
+
+def read_epochs(database: Database, run_id: int) -> list[int]:
+    with database.transaction() as session:
+        return [metric.epoch for metric in read_metrics(session, [run_id])[run_id]]
+
+
+def delete(database: Database, experiment: ExperimentRecord) -> None:
+    with database.transaction() as session:
+        session.delete(session.get_one(Experiment, experiment.id))
+
+
+class TestBegin:
+    def test_gives_the_runs_in_the_order_asked_and_marks_them(
+        self, database: Database, submit: Submit
+    ) -> None:
+        first, second = submit(2, normalization="group").runs
+        assert begin(database, second.id, first.id, device="cpu, 2 threads") == [
+            (second.id, second.config),
+            (first.id, first.config),
+        ]
+        with database.transaction() as session:
+            run = read_run(session, first.id)
+        assert run.device == "cpu, 2 threads"
+        assert run.started_at is not None
+
+    def test_keeps_the_first_start_when_a_run_is_resumed(self, database: Database, submit: Submit) -> None:
+        run_id = submit().runs[0].id
+        begin(database, run_id)
+        with database.transaction() as session:
+            started_at = read_run(session, run_id).started_at
+        begin(database, run_id, device="another")
+        with database.transaction() as session:
+            run = read_run(session, run_id)
+        assert run.started_at == started_at
+        assert run.device == "another"
+
+    def test_leaves_out_what_is_finished_failed_or_gone(self, database: Database, submit: Submit) -> None:
+        finished, failed, open_run = submit(3).runs
+        gone = submit()
+        record(database, finished.id, make_report(3), is_last=True)
+        with database.transaction() as session:
+            record_failure(session, failed.id, reason="Because.")
+        delete(database, gone)
+        pending = begin(database, finished.id, failed.id, open_run.id, gone.runs[0].id, 999)
+        assert [run_id for run_id, _ in pending] == [open_run.id]
+
+
+class TestRecordEpoch:
+    def test_writes_metrics_and_state_together(self, database: Database, submit: Submit) -> None:
+        run_id = submit().runs[0].id
+        report = make_report(1, validation_loss=0.25, validation_accuracy=0.75)
+        record(database, run_id, report)
+        with database.transaction() as session:
+            (metric,) = read_metrics(session, [run_id])[run_id]
+            state = load_state(session, run_id)
+        for name in (
+            "epoch",
+            "learning_rate",
+            "seconds",
+            "train_loss",
+            "train_accuracy",
+            "validation_loss",
+            "validation_accuracy",
+            "test_loss",
+            "test_accuracy",
+        ):
+            assert getattr(metric, name) == getattr(report, name), name
+        assert_same_state(state, report.state)
+
+    def test_only_the_latest_state_is_kept(self, database: Database, submit: Submit) -> None:
+        run_id = submit().runs[0].id
+        for epoch in (1, 2):
+            record(database, run_id, make_report(epoch))
+        with database.transaction() as session:
+            assert_same_state(load_state(session, run_id), make_report(2).state)
+            assert session.scalar(sa.select(sa.func.count()).select_from(Checkpoint)) == 1
+        assert read_epochs(database, run_id) == [1, 2]
+
+    @pytest.mark.parametrize("stale", [1, 2, 3])
+    def test_never_moves_backwards(self, database: Database, submit: Submit, stale: int) -> None:
+        run_id = submit().runs[0].id
+        for epoch in (1, 2, 3):
+            record(database, run_id, make_report(epoch))
+        record(database, run_id, make_report(stale, test_accuracy=0.0), is_last=True)
+        assert read_epochs(database, run_id) == [1, 2, 3]
+        with database.transaction() as session:
+            run = read_run(session, run_id)
+            assert_same_state(load_state(session, run_id), make_report(3).state)
+            assert session.scalar(sa.select(TestPrediction.run_id)) is None
+        assert run.last_metric is not None
+        assert run.last_metric.test_accuracy == pytest.approx(0.3)
+        assert run.finished_at is None
+
+    def test_last_epoch_completes_the_run_with_its_predictions(
+        self, database: Database, submit: Submit
+    ) -> None:
+        run_id = submit().runs[0].id
+        report = make_report(3)
+        record(database, run_id, report, is_last=True)
+        with database.transaction() as session:
+            run = read_run(session, run_id)
+            answers = read_log_probabilities(session, run)
+            weights = decode_tensors(read_weights(session, run))
+        assert run.status == "completed"
+        assert run.finished_at is not None
+        assert answers.dtype == "<f4"
+        assert torch.equal(torch.from_numpy(answers.copy()), report.test_log_probabilities)
+        assert weights.keys() == report.state.weights.keys()
+
+    def test_run_deleted_meanwhile_is_ignored(self, database: Database, submit: Submit) -> None:
+        experiment = submit()
+        delete(database, experiment)
+        record(database, experiment.runs[0].id, make_report(1), is_last=True)
+        with database.transaction() as session:
+            for table in (EpochMetric, Checkpoint, TestPrediction):
+                assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0
+
+
+class TestLoadState:
+    def test_there_is_none_before_the_first_epoch(self, database: Database, submit: Submit) -> None:
+        run_id = submit().runs[0].id
+        with database.transaction() as session:
+            assert load_state(session, run_id) is None
+
+    @pytest.mark.parametrize("column", ["weights", "training_state"])
+    def test_damage_is_told(self, database: Database, submit: Submit, column: str) -> None:
+        run_id = submit().runs[0].id
+        record(database, run_id, make_report(1))
+        with database.transaction() as session:
+            session.execute(sa.update(Checkpoint).values({column: b"\x10" + bytes(20)}))
+        with database.transaction() as session, pytest.raises(ValueError, match=r"."):
+            load_state(session, run_id)
+
+
+class TestRecordFailure:
+    def test_reason_is_kept_beside_the_epochs(self, database: Database, submit: Submit) -> None:
+        failed, other = submit(2).runs
+        record(database, failed.id, make_report(1))
+        with database.transaction() as session:
+            record_failure(session, failed.id, reason="The loss was no longer finite.")
+        with database.transaction() as session:
+            run, untouched = read_run(session, failed.id), read_run(session, other.id)
+        assert (run.status, run.error, run.epoch) == ("failed", "The loss was no longer finite.", 1)
+        assert run.finished_at is not None
+        assert (untouched.status, untouched.error) == ("queued", None)
+
+
+def assert_same_state(state: TrainingState | None, expected: TrainingState) -> None:
+    assert state is not None
+    assert (state.epoch, state.learning_rate, state.schedule) == (
+        expected.epoch,
+        expected.learning_rate,
+        expected.schedule,
+    )
+    for ours, theirs in ((state.weights, expected.weights), (state.momentum, expected.momentum)):
+        assert ours.keys() == theirs.keys()
+        for name, tensor in theirs.items():
+            assert ours[name].dtype == tensor.dtype
+            assert torch.equal(ours[name], tensor)

@@ -1,0 +1,52 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from lab.database import Database
+from worker.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def process_state() -> Iterator[None]:
+    """``main`` owns its process; give it back to the tests as it was."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("LAB_DEVICE", "tpu", "worker: LAB_DEVICE: "),
+        ("LAB_DEVICE", "cuda:99", "worker: LAB_DEVICE is cuda:99, but this machine has "),
+        ("LAB_DATABASE_URL", "mysql://db/lab", "worker: LAB_DATABASE_URL starts with mysql://"),
+    ],
+)
+def test_settings_that_cannot_be_are_a_sentence_and_no_traceback(
+    variable: str,
+    value: str,
+    sentence: str,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("LAB_DATABASE_URL", str(database.url))
+    monkeypatch.setenv(variable, value)
+    assert main() == 2
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_newer_database_is_a_sentence_too(
+    database: Database, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    monkeypatch.setenv("LAB_DATABASE_URL", str(database.url))
+    monkeypatch.setenv("LAB_DEVICE", "cpu")
+    assert main() == 2
+    assert "was written by a newer version of this software" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""A run resumed from the state of any epoch goes on bit for bit as if it had never stopped."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from lab.checkpoints import decode_tensors, decode_values, encode_tensors
+from lab.configs import RunConfig
+from lab.datasets import Dataset
+from lab.epochs import EpochReport, TrainingState
+from worker.training import train
+
+EPOCHS = 4
+
+
+def make_config(schedule: str, **values: Any) -> RunConfig:
+    defaults = {
+        "dataset": "digits",
+        "epochs": EPOCHS,
+        "batch_size": 40,
+        "dropout": 0.1,
+        "l1": 1e-4,
+        "l2": 1e-3,
+        "schedule": schedule,
+        "schedule_metric": "test",
+    }
+    return RunConfig(**{**defaults, **values})
+
+
+def write_and_read(state: TrainingState) -> TrainingState:
+    """The state as it comes back from the database."""
+    written = encode_tensors(
+        state.momentum, values={"learning_rate": state.learning_rate, "schedule": state.schedule}
+    )
+    return TrainingState(
+        epoch=state.epoch,
+        weights=decode_tensors(encode_tensors(state.weights)),
+        momentum=decode_tensors(written),
+        **decode_values(written),
+    )
+
+
+def assert_identical(ours: list[EpochReport], theirs: list[EpochReport]) -> None:
+    assert len(ours) == len(theirs)
+    for first, second in zip(ours, theirs, strict=True):
+        plain = [
+            replace(
+                report,
+                seconds=0.0,
+                test_log_probabilities=torch.empty(0),
+                state=replace(report.state, weights={}, momentum={}),
+            )
+            for report in (first, second)
+        ]
+        assert repr(plain[0]) == repr(plain[1])
+        assert torch.equal(first.test_log_probabilities, second.test_log_probabilities)
+        for name, tensor in second.state.weights.items():
+            assert torch.equal(first.state.weights[name], tensor), name
+        assert first.state.momentum.keys() == second.state.momentum.keys()
+        for name, tensor in second.state.momentum.items():
+            assert torch.equal(first.state.momentum[name], tensor), name
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        # A rate so high that the loss jumps and the plateau schedule has something to do.
+        make_config("plateau", learning_rate=0.8),
+        make_config("onecycle"),
+        make_config("constant"),
+        make_config("constant", momentum=0.0, normalization="none"),
+        make_config("constant", normalization="layer", validation_size=20),
+        make_config("constant", normalization="instance", affine=False),
+    ],
+    ids=["plateau", "onecycle", "constant", "no momentum", "layer norm", "instance norm"],
+)
+def test_resumed_at_any_epoch(config: RunConfig, tiny: Dataset) -> None:
+    uninterrupted = list(train([config], tiny))
+    for done in range(1, EPOCHS + 1):
+        state = write_and_read(uninterrupted[done - 1].state)
+        assert_identical(list(train([config], tiny, states=[state])), uninterrupted[done:])
+
+
+def test_plateau_of_these_tests_has_something_to_do(tiny: Dataset) -> None:
+    reports = list(train([make_config("plateau", learning_rate=0.8)], tiny))
+    assert len({report.state.learning_rate for report in reports}) > 1
+
+
+def test_runs_resumed_at_different_epochs_train_together(tiny: Dataset) -> None:
+    configs = [
+        make_config("onecycle"),
+        make_config("constant", normalization="group"),
+        make_config("plateau"),
+    ]
+    alone = [list(train([config], tiny)) for config in configs]
+    states = [alone[0][2].state, None, alone[2][0].state]
+    together = list(train(configs, tiny, states=states))
+    for index, done in enumerate((3, 0, 1)):
+        resumed = [replace(report, run_index=0) for report in together if report.run_index == index]
+        assert_identical(resumed, alone[index][done:])
+
+
+def test_state_given_is_left_as_it_is(tiny: Dataset) -> None:
+    config = make_config("constant")
+    state = next(train([config], tiny)).state
+    copies = {name: tensor.clone() for name, tensor in (state.weights | state.momentum).items()}
+    list(train([config], tiny, states=[state]))
+    for name, tensor in copies.items():
+        assert torch.equal((state.weights | state.momentum)[name], tensor)
