@@ -1,9 +1,10 @@
 """The one database: its engine, its transactions and its schema."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import command
@@ -56,6 +57,15 @@ class Database:
                     f"software ({error}). Use that version, or set LAB_DATABASE_URL to another database."
                 ) from error
 
+    def reclaim_space(self) -> None:
+        """Give the pages of deleted rows back to the disk; PostgreSQL sees to that itself."""
+        if self.engine.dialect.name == "sqlite":
+            with self.engine.connect() as connection:
+                # A script is run to its end; a single statement would free one page.
+                cast(sqlite3.Connection, connection.connection.driver_connection).executescript(
+                    "PRAGMA incremental_vacuum"
+                )
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
@@ -106,6 +116,8 @@ def _create_engine(url: sa.URL) -> sa.Engine:
         # otherwise fail with "database is locked" at once, whatever the timeout.
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
+        # Takes effect in a new file only: it must come before the first table.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

@@ -10,11 +10,16 @@ from torch import Tensor
 class TrainingState:
     """All that the next epoch depends on besides the configuration and the data; tensors on the CPU.
 
+    ``epoch`` epochs are done, and ``step`` steps of the next, which took ``seconds`` so far and began with
+    ``epoch_learning_rate``.
     ``weights`` is the network's state dict, running statistics included; ``momentum`` the optimizer's
     buffers by parameter name; ``schedule`` plain JSON values.
     """
 
     epoch: int
+    step: int
+    seconds: float
+    epoch_learning_rate: float
     weights: dict[str, Tensor]
     momentum: dict[str, Tensor]
     learning_rate: float

@@ -60,6 +60,13 @@ class NotFoundError(LabError):
     http_status = 404
 
 
+class IdempotencyConflictError(LabError):
+    """The Idempotency-Key was used before, for another request."""
+
+    code = "idempotency_conflict"
+    http_status = 409
+
+
 class RunNotFinishedError(LabError):
     """The run exists but has not finished, so what was asked for does not exist yet."""
 

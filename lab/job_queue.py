@@ -1,7 +1,7 @@
 """The durable queue between service and worker; the only module that knows the queue library (DBOS).
 
-A job is a list of run ids, trained by one worker in one go. Its state lives in the queue's own table, in
-the same database as everything else, so that a job and its runs are written in one transaction.
+A job is the training of the runs that carry its id, by one worker in one go. Its state lives in the queue's
+own table, in the same database as everything else, so that a job and its runs are written in one transaction.
 """
 
 import logging
@@ -23,7 +23,6 @@ POLLING_INTERVAL_SECONDS = 0.1
 
 QUEUED_STATES = ("ENQUEUED", "DELAYED")
 RUNNING_STATE = "PENDING"
-CANCELLED_STATE = "CANCELLED"
 
 JOBS = sa.Table(
     "workflow_status",
@@ -42,7 +41,7 @@ class StopWork(BaseException):
 
 
 class JobQueue:
-    """The service's side: put jobs in, cancel them."""
+    """The service's side: put jobs in."""
 
     def __init__(self, database: Database) -> None:
         """Connect lazily; ``upgrade_queue`` must have made the tables."""
@@ -53,15 +52,15 @@ class JobQueue:
             retry_connection_errors=False,
         )
 
-    def enqueue(self, session: Session, *, job_id: str, run_ids: list[int]) -> None:
-        """Queue the training of ``run_ids`` in the caller's transaction."""
+    def enqueue(self, session: Session, *, job_id: str) -> None:
+        """Queue the training of the runs with ``job_id`` in the caller's transaction."""
         options = EnqueueOptions(
             workflow_name=WORKFLOW_NAME,
             queue_name=QUEUE_NAME,
             workflow_id=job_id,
             app_version=APPLICATION_VERSION,
         )
-        self._client.enqueue_in_transaction(session, options, run_ids)
+        self._client.enqueue_in_transaction(session, options)
 
     def check(self) -> None:
         """Raise if the queue does not answer."""
@@ -78,9 +77,9 @@ def upgrade_queue(database: Database) -> None:
 
 
 def serve_jobs(
-    database: Database, perform: Callable[[list[int]], None], *, worker_id: str, stop: threading.Event
+    database: Database, perform: Callable[[str], None], *, worker_id: str, stop: threading.Event
 ) -> None:
-    """Take jobs off the queue, one at a time, and ``perform`` each, until ``stop`` is set.
+    """Take jobs off the queue, one at a time, and ``perform`` each by its id, until ``stop`` is set.
 
     A job that this worker had when it died is resumed first. ``perform`` raises ``StopWork`` to leave its
     job unfinished; after ``stop`` it must do so, and this call waits until it has.
@@ -89,12 +88,12 @@ def serve_jobs(
     is_idle.set()
 
     @DBOS.workflow(name=WORKFLOW_NAME)
-    def train_runs(run_ids: list[int]) -> None:
+    def train_runs() -> None:
         if stop.is_set():
             raise StopWork
         is_idle.clear()
         try:
-            perform(run_ids)
+            perform(str(DBOS.workflow_id))
         finally:
             is_idle.set()
 

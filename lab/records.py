@@ -1,4 +1,4 @@
-"""Everything read of experiments and runs, and their making and unmaking.
+"""Everything read of experiments and runs.
 
 A run's status is derived here, from the queue's state of its job and from what the worker wrote; it is
 stored nowhere else.
@@ -7,7 +7,7 @@ stored nowhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,8 +17,7 @@ from sqlalchemy.orm import Session
 from lab.architecture import NUM_CLASSES
 from lab.configs import RunConfig
 from lab.errors import NotFoundError, RunNotFinishedError
-from lab.experiment_specs import ExperimentSpec
-from lab.job_queue import CANCELLED_STATE, JOBS, QUEUED_STATES, RUNNING_STATE, JobQueue
+from lab.job_queue import JOBS, QUEUED_STATES, RUNNING_STATE
 from lab.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 
 Status = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
@@ -26,9 +25,10 @@ Status = Literal["queued", "running", "paused", "completed", "failed", "cancelle
 RUN_STATUS = sa.case(
     (Run.error.is_not(None), "failed"),
     (Run.finished_at.is_not(None), "completed"),
+    (Run.is_paused, "paused"),
+    (Run.job_id.is_(None), "cancelled"),
     (JOBS.c.status.in_(QUEUED_STATES), "queued"),
     (JOBS.c.status == RUNNING_STATE, "running"),
-    (JOBS.c.status == CANCELLED_STATE, "cancelled"),
     else_="failed",
 )
 
@@ -67,9 +67,9 @@ class ExperimentRecord:
 
     @property
     def status(self) -> Status:
-        """Running while any run is; then queued, failed, cancelled or completed, in this order."""
+        """Running while any run is; then queued, paused, failed, cancelled or completed, in this order."""
         statuses = {run.status for run in self.runs}
-        order: tuple[Status, ...] = ("running", "queued", "failed", "cancelled", "completed")
+        order: tuple[Status, ...] = ("running", "queued", "paused", "failed", "cancelled", "completed")
         return next((status for status in order if status in statuses), "completed")
 
     @property
@@ -79,25 +79,23 @@ class ExperimentRecord:
         return sum(run.epoch for run in self.runs) / total if total else 1.0
 
 
-def submit_experiment(
-    session: Session, queue: JobQueue, *, spec: ExperimentSpec, request: dict[str, Any]
-) -> int:
-    """Write the experiment, its runs and their jobs in the caller's transaction; give the id."""
-    experiment = Experiment(name=spec.name, dataset=spec.dataset, preset=spec.preset, request=request)
-    session.add(experiment)
-    session.flush()
-    runs = [Run(experiment_id=experiment.id, config=config.to_json(), job_id="") for config in spec.runs]
-    session.add_all(runs)
-    session.flush()
-    for run in runs:
-        run.job_id = f"run-{run.id}"
-        queue.enqueue(session, job_id=run.job_id, run_ids=[run.id])
-    return experiment.id
-
-
 def has_experiments(session: Session) -> bool:
     """Whether anything was ever submitted and not deleted."""
     return session.scalar(sa.select(Experiment.id).limit(1)) is not None
+
+
+def find_experiment(session: Session, experiment_id: int) -> Experiment:
+    """The experiment's own row.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    experiment = session.get(Experiment, experiment_id)
+    if experiment is None:
+        raise NotFoundError(
+            f"There is no experiment {experiment_id}; GET /experiments lists those there are."
+        )
+    return experiment
 
 
 def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
@@ -106,14 +104,7 @@ def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
     Raises:
         NotFoundError: there is none of that id.
     """
-    records = _assemble(
-        session, session.scalars(sa.select(Experiment).where(Experiment.id == experiment_id)).all()
-    )
-    if not records:
-        raise NotFoundError(
-            f"There is no experiment {experiment_id}; GET /experiments lists those there are."
-        )
-    return records[0]
+    return _assemble(session, [find_experiment(session, experiment_id)])[0]
 
 
 def list_experiments(

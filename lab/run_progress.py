@@ -1,7 +1,5 @@
 """What a worker writes of the runs it trains, and reads to go on with one."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
@@ -11,21 +9,26 @@ from lab.epochs import EpochReport, TrainingState
 from lab.tables import Checkpoint, EpochMetric, Run, TestPrediction, now
 
 
-def begin_runs(session: Session, run_ids: Sequence[int], *, device: str) -> list[tuple[int, RunConfig]]:
-    """Mark the runs started, and give those that remain to be trained, in the order asked.
+def begin_job(session: Session, job_id: str, *, device: str) -> list[tuple[int, RunConfig]]:
+    """Mark the job's runs started, and give those that remain to be trained.
 
-    A run that has finished, failed or been deleted is left out.
+    A run that has finished, or that has been cancelled, paused or deleted, is no longer the job's.
     """
-    runs = {
-        run.id: run
-        for run in session.scalars(
-            sa.select(Run).where(Run.id.in_(run_ids), Run.finished_at.is_(None), Run.error.is_(None))
-        )
-    }
-    for run in runs.values():
+    runs = session.scalars(_select_open(job_id).order_by(Run.id)).all()
+    for run in runs:
         run.started_at = run.started_at or now()
         run.device = device
-    return [(run_id, RunConfig.from_json(runs[run_id].config)) for run_id in run_ids if run_id in runs]
+    return [(run.id, RunConfig.from_json(run.config)) for run in runs]
+
+
+def count_open_runs(session: Session, job_id: str) -> int:
+    """How many runs the job still has to train."""
+    query = sa.select(sa.func.count()).select_from(_select_open(job_id).subquery())
+    return session.scalar(query) or 0
+
+
+def _select_open(job_id: str) -> sa.Select[tuple[Run]]:
+    return sa.select(Run).where(Run.job_id == job_id, Run.finished_at.is_(None))
 
 
 def load_state(session: Session, run_id: int) -> TrainingState | None:
@@ -42,6 +45,9 @@ def load_state(session: Session, run_id: int) -> TrainingState | None:
     values = decode_values(checkpoint.training_state)
     return TrainingState(
         epoch=checkpoint.epoch,
+        step=checkpoint.step,
+        seconds=values["seconds"],
+        epoch_learning_rate=values["epoch_learning_rate"],
         weights=decode_tensors(checkpoint.weights),
         momentum=decode_tensors(checkpoint.training_state),
         learning_rate=values["learning_rate"],
@@ -49,15 +55,14 @@ def load_state(session: Session, run_id: int) -> TrainingState | None:
     )
 
 
-def record_epoch(session: Session, run_id: int, *, report: EpochReport, is_last: bool) -> None:
+def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochReport, is_last: bool) -> None:
     """Write an epoch's metrics and checkpoint, and with the last one the test predictions.
 
-    Does nothing if the run is gone or this epoch has been recorded, so that a process that was stopped for
-    a while can never move a run backwards.
+    Does nothing if the run is no longer the job's or this epoch has been recorded, so that a process that
+    was stopped for a while can never move a run backwards.
     """
-    recorded_epoch = session.scalar(sa.select(Checkpoint.epoch).where(Checkpoint.run_id == run_id)) or 0
-    run = session.get(Run, run_id)
-    if run is None or report.epoch <= recorded_epoch:
+    run = _lock_run(session, run_id, job_id=job_id)
+    if run is None or not _is_ahead(session, run_id, report.state):
         return
     session.add(
         EpochMetric(
@@ -73,23 +78,63 @@ def record_epoch(session: Session, run_id: int, *, report: EpochReport, is_last:
             test_accuracy=report.test_accuracy,
         )
     )
-    state = report.state
-    session.merge(
-        Checkpoint(
-            run_id=run_id,
-            epoch=report.epoch,
-            weights=encode_tensors(state.weights),
-            training_state=encode_tensors(
-                state.momentum, values={"learning_rate": state.learning_rate, "schedule": state.schedule}
-            ),
-        )
-    )
+    _write_checkpoint(session, run_id, report.state)
     if is_last:
         log_probabilities = report.test_log_probabilities.float().numpy().astype("<f4").tobytes()
         session.add(TestPrediction(run_id=run_id, log_probabilities=log_probabilities))
         run.finished_at = now()
 
 
-def record_failure(session: Session, run_id: int, *, reason: str) -> None:
+def record_checkpoint(session: Session, run_id: int, *, job_id: str, state: TrainingState) -> None:
+    """Write a state from the middle of an epoch, if the run is still the job's, or paused."""
+    run = _lock_run(session, run_id, job_id=job_id)
+    if run is not None and _is_ahead(session, run_id, state):
+        _write_checkpoint(session, run_id, state)
+
+
+def record_failure(session: Session, run_id: int, *, job_id: str, reason: str) -> None:
     """Mark the run failed, with the reason in a sentence."""
-    session.execute(sa.update(Run).where(Run.id == run_id).values(error=reason, finished_at=now()))
+    run = _lock_run(session, run_id, job_id=job_id)
+    if run is not None:
+        run.error = reason
+        run.finished_at = now()
+
+
+def _lock_run(session: Session, run_id: int, *, job_id: str) -> Run | None:
+    """The run, locked against control until the transaction ends; None if it is no longer the job's.
+
+    A paused run still takes what its worker had in hand: nobody else trains it, and it lies ahead.
+    """
+    is_allowed = sa.or_(Run.job_id == job_id, Run.is_paused)
+    # The update takes the lock, on SQLite the whole database's: what is read next cannot change before the
+    # transaction has written what follows from it.
+    return session.scalars(
+        sa.update(Run)
+        .where(Run.id == run_id, Run.finished_at.is_(None), is_allowed)
+        .values(device=Run.device)
+        .returning(Run)
+    ).one_or_none()
+
+
+def _is_ahead(session: Session, run_id: int, state: TrainingState) -> bool:
+    query = sa.select(Checkpoint.epoch, Checkpoint.step).where(Checkpoint.run_id == run_id)
+    recorded = session.execute(query).one_or_none()
+    return recorded is None or (state.epoch, state.step) > tuple(recorded)
+
+
+def _write_checkpoint(session: Session, run_id: int, state: TrainingState) -> None:
+    values = {
+        "learning_rate": state.learning_rate,
+        "schedule": state.schedule,
+        "seconds": state.seconds,
+        "epoch_learning_rate": state.epoch_learning_rate,
+    }
+    session.merge(
+        Checkpoint(
+            run_id=run_id,
+            epoch=state.epoch,
+            step=state.step,
+            weights=encode_tensors(state.weights),
+            training_state=encode_tensors(state.momentum, values=values),
+        )
+    )

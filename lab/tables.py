@@ -40,6 +40,7 @@ class Experiment(Base):
     dataset: Mapped[str]
     preset: Mapped[str | None]
     request: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     runs: Mapped[list["Run"]] = relationship(order_by="Run.id", passive_deletes=True)
 
@@ -55,7 +56,9 @@ class Run(Base):
         sa.ForeignKey("experiments.id", ondelete="CASCADE"), index=True
     )
     config: Mapped[dict[str, Any]]
-    job_id: Mapped[str] = mapped_column(index=True)
+    # The job that may write of this run; none once it is cancelled or paused.
+    job_id: Mapped[str | None] = mapped_column(index=True)
+    is_paused: Mapped[bool] = mapped_column(default=False)
     device: Mapped[str | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -83,14 +86,15 @@ class EpochMetric(Base):
 class Checkpoint(Base):
     """A run's latest state; after its last epoch, the trained network.
 
-    ``weights`` is a safetensors file of the network's state dict and nothing else, ``training_state`` one of
-    what training needs besides.
+    ``epoch`` epochs are done, and ``step`` steps of the next. ``weights`` is a safetensors file of the
+    network's state dict and nothing else, ``training_state`` one of what training needs besides.
     """
 
     __tablename__ = "checkpoints"
 
     run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     epoch: Mapped[int]
+    step: Mapped[int]
     weights: Mapped[bytes] = mapped_column(deferred=True)
     training_state: Mapped[bytes] = mapped_column(deferred=True)
 

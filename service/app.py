@@ -13,16 +13,17 @@ from fastapi_offline import FastAPIOffline
 
 from lab.database import Database
 from lab.datasets import DATASETS
+from lab.experiment_control import submit_experiment
 from lab.experiment_specs import ExperimentRequest, plan_experiment
 from lab.job_queue import JobQueue, upgrade_queue
-from lab.records import has_experiments, submit_experiment
+from lab.records import has_experiments
 from lab.settings import Settings
 from service.dependencies import Lab
 from service.error_handlers import add_error_handlers
 from service.guards import BodyLimit, Guard, JsonByDefault
 from service.image_store import ImageStore
 from service.predictor import Predictor
-from service.routes import appendix, experiments, plots, predict, runs, system
+from service.routes import appendix, control, experiments, plots, predict, runs, system
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (experiments, plots, runs, predict, appendix, system):
+    for module in (experiments, control, plots, runs, predict, appendix, system):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     _serve_dashboard(app)

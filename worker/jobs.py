@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -12,10 +14,20 @@ from lab.datasets import Dataset, load_dataset
 from lab.epochs import TrainingState
 from lab.errors import LabError, SettingsError
 from lab.job_queue import StopWork
-from lab.run_progress import begin_runs, load_state, record_epoch, record_failure
+from lab.run_progress import (
+    begin_job,
+    count_open_runs,
+    load_state,
+    record_checkpoint,
+    record_epoch,
+    record_failure,
+)
 from worker.training import DivergedError, TrainingStoppedError, train
 
 logger = logging.getLogger(__name__)
+
+# How often a worker looks whether its runs are still its own.
+CONTROL_SECONDS = 0.5
 
 
 class Trainer:
@@ -30,40 +42,52 @@ class Trainer:
         self._stop = stop
         self._data: Dataset | None = None
 
-    def perform(self, run_ids: list[int]) -> None:
+    def perform(self, job_id: str) -> None:
         """Train the runs of one job from where they stand to their last epoch.
 
-        A run that cannot be trained is recorded as failed, with the reason; the others of its job go on.
+        A run that cannot be trained is recorded as failed, with the reason; the others of its job go on. A
+        run that is cancelled, paused or deleted meanwhile is let go of.
 
         Raises:
-            StopWork: the worker is to stop; all recorded epochs stand.
+            StopWork: the worker is to stop; all recorded epochs stand, and the steps since.
         """
-        with self._database.transaction() as session:
-            pending = begin_runs(session, run_ids, device=describe_device(self._device))
-        while pending:
+        while pending := self._begin(job_id):
             try:
-                self._train(pending)
-                return
+                self._train(job_id, pending)
             except TrainingStoppedError:
-                raise StopWork from None
+                if self._stop.is_set():
+                    raise StopWork from None
             except DivergedError as error:
-                run_id, _ = pending.pop(error.run_index)
-                self._record_failure(run_id, reason=str(error))
+                run_id, _ = pending[error.run_index]
+                self._record_failure(run_id, job_id=job_id, reason=str(error))
             except Exception as error:
                 logger.exception("Training runs %s failed", [run_id for run_id, _ in pending])
                 reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
                 for run_id, _ in pending:
-                    self._record_failure(run_id, reason=reason)
-                return
+                    self._record_failure(run_id, job_id=job_id, reason=reason)
 
-    def _train(self, pending: list[tuple[int, RunConfig]]) -> None:
+    def _begin(self, job_id: str) -> list[tuple[int, RunConfig]]:
+        with self._database.transaction() as session:
+            return begin_job(session, job_id, device=describe_device(self._device))
+
+    def _train(self, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
         configs = [config for _, config in pending]
         data = self._load_data(configs[0].dataset)
         states = [self._load_state(run_id) for run_id, _ in pending]
-        for report in train(configs, data, states=states, should_stop=self._stop.is_set):
+        reports = train(
+            configs,
+            data,
+            states=states,
+            should_stop=self._watch_job(job_id, num_runs=len(pending)),
+            on_checkpoint=lambda index, state: self._record_checkpoint(
+                pending[index][0], job_id=job_id, state=state
+            ),
+        )
+        for report in reports:
             run_id, config = pending[report.run_index]
             with self._database.transaction() as session:
-                record_epoch(session, run_id, report=report, is_last=report.epoch == config.epochs)
+                is_last = report.epoch == config.epochs
+                record_epoch(session, run_id, job_id=job_id, report=report, is_last=is_last)
             logger.info(
                 "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
                 run_id,
@@ -75,6 +99,22 @@ class Trainer:
                 report.seconds,
             )
 
+    def _watch_job(self, job_id: str, *, num_runs: int) -> Callable[[], bool]:
+        """Tells, asked before every step, whether the worker is to stop or has lost one of the job's runs."""
+        next_look = time.monotonic() + CONTROL_SECONDS
+
+        def should_stop() -> bool:
+            nonlocal next_look
+            if self._stop.is_set():
+                return True
+            if time.monotonic() < next_look:
+                return False
+            next_look = time.monotonic() + CONTROL_SECONDS
+            with self._database.transaction() as session:
+                return count_open_runs(session, job_id) < num_runs
+
+        return should_stop
+
     def _load_data(self, name: str) -> Dataset:
         if self._data is None or self._data.info.name != name:
             self._data = load_dataset(name, data_dir=self._data_dir).to(self._device)
@@ -84,9 +124,13 @@ class Trainer:
         with self._database.transaction() as session:
             return load_state(session, run_id)
 
-    def _record_failure(self, run_id: int, *, reason: str) -> None:
+    def _record_checkpoint(self, run_id: int, *, job_id: str, state: TrainingState) -> None:
         with self._database.transaction() as session:
-            record_failure(session, run_id, reason=reason)
+            record_checkpoint(session, run_id, job_id=job_id, state=state)
+
+    def _record_failure(self, run_id: int, *, job_id: str, reason: str) -> None:
+        with self._database.transaction() as session:
+            record_failure(session, run_id, job_id=job_id, reason=reason)
 
 
 def choose_device(setting: str) -> torch.device:

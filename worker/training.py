@@ -10,6 +10,7 @@ never stopped.
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,6 +24,9 @@ from worker.augmentation import augment
 from worker.evaluation import Evaluation, evaluate
 from worker.penalties import select_penalized, sum_penalty
 from worker.schedules import build_schedule
+
+# Between epochs' own checkpoints; what a killed process loses at most.
+CHECKPOINT_SECONDS = 5.0
 
 
 class TrainingStoppedError(Exception):
@@ -45,24 +49,35 @@ def train(
     *,
     states: Sequence[TrainingState | None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    on_checkpoint: Callable[[int, TrainingState], None] | None = None,
 ) -> Iterator[EpochReport]:
     """Train every run to its last epoch on the device that holds ``data``, an epoch of each in turn.
 
     ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
-    step.
+    step. ``on_checkpoint`` is given a run's index and its state in the middle of an epoch: every
+    ``CHECKPOINT_SECONDS``, and before stopping.
 
     Raises:
         TrainingStoppedError: ``should_stop`` said so.
         DivergedError: a run's loss is no longer finite.
     """
     resumed = states or [None] * len(runs)
+    watch = _Watch(should_stop=should_stop, on_checkpoint=on_checkpoint or (lambda _index, _state: None))
     trainees = [
         _Trainee(config, data, run_index=index, state=state)
         for index, (config, state) in enumerate(zip(runs, resumed, strict=True))
     ]
     while unfinished := [trainee for trainee in trainees if not trainee.is_finished]:
         for trainee in unfinished:
-            yield trainee.train_epoch(should_stop)
+            yield trainee.train_epoch(watch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Watch:
+    """What is asked, and told, between two steps."""
+
+    should_stop: Callable[[], bool]
+    on_checkpoint: Callable[[int, TrainingState], None]
 
 
 def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[ImageSet, ImageSet | None]:
@@ -85,6 +100,9 @@ class _Trainee:
         self.config = config
         self.run_index = run_index
         self.epoch = 0
+        self.step = 0
+        self.seconds = 0.0
+        self.epoch_learning_rate = config.learning_rate
         self.train_set, self.validation_set = split_validation(
             data.train, validation_size=config.validation_size
         )
@@ -105,31 +123,23 @@ class _Trainee:
     def is_finished(self) -> bool:
         return self.epoch >= self.config.epochs
 
-    def train_epoch(self, should_stop: Callable[[], bool]) -> EpochReport:
-        started = time.monotonic()
-        learning_rate = self._learning_rate
-        self.epoch += 1
-        self._seed_generator()
-        order = torch.randperm(len(self.train_set), generator=self.generator, device=self.generator.device)
-        self.network.train()
-        for step, indices in enumerate(order.split(self.config.batch_size), start=1):
-            if should_stop():
-                raise TrainingStoppedError
-            self._seed_generator(step)
-            self._step(indices)
-            self.schedule.after_step()
+    def train_epoch(self, watch: _Watch) -> EpochReport:
+        """Train from where the run stands to the end of the epoch, and measure."""
+        started = time.monotonic() - self.seconds
+        if self.step == 0:
+            self.epoch_learning_rate = self._learning_rate
+        self._train_steps(watch, started=started)
         train = evaluate(self.network, self.train_set)
         validation = evaluate(self.network, self.validation_set) if self.validation_set else None
         test = evaluate(self.network, self.test_set)
         self._check_finite(train, test)
-        if validation is None or self.config.schedule_metric == "test":
-            self.schedule.after_epoch(test.loss)
-        else:
-            self.schedule.after_epoch(validation.loss)
+        watched = test if validation is None or self.config.schedule_metric == "test" else validation
+        self.schedule.after_epoch(watched.loss)
+        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
         return EpochReport(
             run_index=self.run_index,
             epoch=self.epoch,
-            learning_rate=learning_rate,
+            learning_rate=self.epoch_learning_rate,
             seconds=time.monotonic() - started,
             train_loss=train.loss,
             train_accuracy=train.accuracy,
@@ -140,6 +150,26 @@ class _Trainee:
             test_log_probabilities=test.log_probabilities,
             state=self._export_state(),
         )
+
+    def _train_steps(self, watch: _Watch, *, started: float) -> None:
+        self._seed_generator(step=0)
+        order = torch.randperm(len(self.train_set), generator=self.generator, device=self.generator.device)
+        batches = order.split(self.config.batch_size)
+        self.network.train()
+        last_checkpoint = time.monotonic()
+        for indices in batches[self.step :]:
+            is_due = time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS
+            is_stopped = watch.should_stop()
+            if is_due or is_stopped:
+                self.seconds = time.monotonic() - started
+                watch.on_checkpoint(self.run_index, self._export_state())
+                last_checkpoint = time.monotonic()
+            if is_stopped:
+                raise TrainingStoppedError
+            self._seed_generator(step=self.step + 1)
+            self._step(indices)
+            self.schedule.after_step()
+            self.step += 1
 
     def _step(self, indices: Tensor) -> None:
         images = augment(
@@ -158,9 +188,9 @@ class _Trainee:
     def _learning_rate(self) -> float:
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def _seed_generator(self, step: int = 0) -> None:
-        """Draw from here on what this epoch and step draw; step 0 is the order of the images."""
-        position = f"{self.config.seed}/{self.epoch}/{step}".encode()
+    def _seed_generator(self, *, step: int) -> None:
+        """Draw from here on what this epoch and step draw, both from 1; step 0 is the order of the images."""
+        position = f"{self.config.seed}/{self.epoch + 1}/{step}".encode()
         digest = hashlib.blake2b(position, digest_size=8).digest()
         self.generator.manual_seed(int.from_bytes(digest, "little", signed=True))
 
@@ -168,7 +198,7 @@ class _Trainee:
         # abs(x) < inf is False for both inf and NaN.
         if not all(abs(evaluation.loss) < float("inf") for evaluation in evaluations):
             raise DivergedError(
-                run_index=self.run_index, epoch=self.epoch, learning_rate=self.config.learning_rate
+                run_index=self.run_index, epoch=self.epoch + 1, learning_rate=self.config.learning_rate
             )
 
     def _export_state(self) -> TrainingState:
@@ -179,6 +209,9 @@ class _Trainee:
         }
         return TrainingState(
             epoch=self.epoch,
+            step=self.step,
+            seconds=self.seconds,
+            epoch_learning_rate=self.epoch_learning_rate,
             weights={
                 name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()
             },
@@ -188,7 +221,8 @@ class _Trainee:
         )
 
     def _load_state(self, state: TrainingState) -> None:
-        self.epoch = state.epoch
+        self.epoch, self.step, self.seconds = state.epoch, state.step, state.seconds
+        self.epoch_learning_rate = state.epoch_learning_rate
         self.network.load_state_dict(state.weights)
         for name, parameter in self.network.named_parameters():
             if name in state.momentum:

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("dataset", sa.String(), nullable=False),
         sa.Column("preset", sa.String(), nullable=True),
         sa.Column("request", sa.JSON(), nullable=False),
+        sa.Column("idempotency_key", sa.String(), nullable=True, unique=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sqlite_autoincrement=True,
     )
@@ -33,7 +34,8 @@ def upgrade() -> None:
             index=True,
         ),
         sa.Column("config", sa.JSON(), nullable=False),
-        sa.Column("job_id", sa.String(), nullable=False, index=True),
+        sa.Column("job_id", sa.String(), nullable=True, index=True),
+        sa.Column("is_paused", sa.Boolean(), nullable=False),
         sa.Column("device", sa.String(), nullable=True),
         sa.Column("started_at", MOMENT, nullable=True),
         sa.Column("finished_at", MOMENT, nullable=True),
@@ -57,6 +59,7 @@ def upgrade() -> None:
         "checkpoints",
         _run_id(),
         sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("weights", sa.LargeBinary(), nullable=False),
         sa.Column("training_state", sa.LargeBinary(), nullable=False),
     )

@@ -3,20 +3,14 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
 from lab.errors import RunNotFinishedError
+from lab.experiment_control import submit_experiment
 from lab.experiment_specs import plan_experiment
-from lab.records import (
-    ExperimentRecord,
-    Status,
-    list_experiments,
-    read_experiment,
-    read_metrics,
-    submit_experiment,
-)
+from lab.records import ExperimentRecord, Status, list_experiments, read_experiment, read_metrics
 from lab.tables import EpochMetric
 from service.dependencies import LabDep, SessionDep
 from service.mistake_sheets import collect_mistakes, list_mistakes
@@ -33,11 +27,16 @@ PAGE_SIZE = 50
 
 @router.post("", status_code=202)
 def create_experiment(
-    response: Response, lab: LabDep, session: SessionDep, body: ExperimentIn | None = None
+    response: Response,
+    lab: LabDep,
+    session: SessionDep,
+    body: ExperimentIn | None = None,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> ExperimentOut:
     """Queue an experiment. An empty body is the study: four configurations, one seed, 25 epochs.
 
-    The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET.
+    The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET. A request repeated with the
+    same `Idempotency-Key` gives the same experiment, so that a lost answer can be asked for again.
     """
     body = body or ExperimentIn()
     request = body.to_request()
@@ -47,7 +46,11 @@ def create_experiment(
     spec = plan_experiment(request, dataset=dataset)
     ensure_dataset(dataset, data_dir=data_dir)
     experiment_id = submit_experiment(
-        session, lab.queue, spec=spec, request=body.model_dump(exclude_unset=True)
+        session,
+        lab.queue,
+        spec=spec,
+        request=body.model_dump(exclude_unset=True),
+        idempotency_key=idempotency_key,
     )
     response.headers["Location"] = f"/experiments/{experiment_id}"
     return view_experiment(read_experiment(session, experiment_id))

@@ -7,9 +7,10 @@ import pytest
 
 from lab.configs import RunConfig
 from lab.database import Database
+from lab.experiment_control import submit_experiment
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue
-from lab.records import ExperimentRecord, read_experiment, submit_experiment
+from lab.records import ExperimentRecord, read_experiment
 
 Submit = Callable[..., ExperimentRecord]
 

@@ -31,13 +31,13 @@ def main() -> None:
         serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
 
 
-def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[list[int]], None]:
+def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[str], None]:
     """What to do with a job once it is told: finish it, fail the first, or hold it until told to stop."""
-    told: list[list[int]] = []
+    told: list[str] = []
 
-    def perform(run_ids: list[int]) -> None:
-        print(worker_id, *run_ids, flush=True)  # noqa: T201
-        told.append(run_ids)
+    def perform(job_id: str) -> None:
+        print(worker_id, job_id, flush=True)  # noqa: T201
+        told.append(job_id)
         if behaviour == "fail first" and len(told) == 1:
             raise RuntimeError("this job cannot be done")
         if behaviour == "hold":

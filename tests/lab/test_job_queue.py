@@ -35,11 +35,11 @@ class WorkerProcess:
         self._process.stdin.write("serve\n")
         self._process.stdin.flush()
 
-    def wait_for_job(self) -> tuple[str, list[int]]:
-        """The next job it takes: its worker id and the runs."""
+    def wait_for_job(self) -> tuple[str, int]:
+        """The next job it takes: its worker id and the run that the job was made for."""
         assert self._process.stdout is not None
-        worker_id, *run_ids = self._process.stdout.readline().split()
-        return worker_id, [int(run_id) for run_id in run_ids]
+        worker_id, job_id = self._process.stdout.readline().split()
+        return worker_id, int(job_id.split("-")[1])
 
     def stop(self) -> list[str]:
         """Have it end as it should; the jobs it took that no one waited for."""
@@ -83,14 +83,14 @@ class TestEnqueue:
     def test_is_part_of_the_callers_transaction(self, database: Database, queue: JobQueue) -> None:
         def enqueue_and_raise() -> None:
             with database.transaction() as session:
-                queue.enqueue(session, job_id="run-1", run_ids=[1])
+                queue.enqueue(session, job_id="run-1")
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
             enqueue_and_raise()
         assert read_job_states(database) == []
         with database.transaction() as session:
-            queue.enqueue(session, job_id="run-1", run_ids=[1])
+            queue.enqueue(session, job_id="run-1")
         assert read_job_states(database) == ["ENQUEUED"]
 
     def test_upgrading_again_keeps_the_jobs(self, database: Database, submit: Submit) -> None:
@@ -110,10 +110,10 @@ class TestServe:
         worker = start_worker("fail first")
         worker.serve()
         performed = [worker.wait_for_job() for _ in experiment.runs]
-        assert performed == [("worker-1", [run.id]) for run in experiment.runs]
+        assert performed == [("worker-1", run.id) for run in experiment.runs]
         # A job queued later finds the worker waiting.
         later = submit(1)
-        assert worker.wait_for_job() == ("worker-1", [later.runs[0].id])
+        assert worker.wait_for_job() == ("worker-1", later.runs[0].id)
         assert worker.stop() == []
         assert sorted(read_job_states(database)) == ["ERROR", "SUCCESS", "SUCCESS", "SUCCESS"]
         failed = read_first_run(database, experiment)
@@ -126,9 +126,9 @@ class TestServe:
         first, *others = (run.id for run in submit(3).runs)
         holding, finishing = start_worker("hold"), start_worker("finish")
         holding.serve()
-        assert holding.wait_for_job() == ("worker-1", [first])
+        assert holding.wait_for_job() == ("worker-1", first)
         finishing.serve()
-        assert [finishing.wait_for_job() for _ in others] == [("worker-2", [run_id]) for run_id in others]
+        assert [finishing.wait_for_job() for _ in others] == [("worker-2", run_id) for run_id in others]
         assert finishing.stop() == holding.stop() == []
         assert sorted(read_job_states(database)) == ["PENDING", "SUCCESS", "SUCCESS"]
 
@@ -140,13 +140,13 @@ class TestResume:
         experiment = submit(2)
         holding, successor = start_worker("hold"), start_worker("finish")
         holding.serve()
-        assert holding.wait_for_job() == ("worker-1", [experiment.runs[0].id])
+        assert holding.wait_for_job() == ("worker-1", experiment.runs[0].id)
         assert read_first_run(database, experiment).status == "running"
         assert holding.stop() == []
         assert read_job_states(database) == ["PENDING", "ENQUEUED"]
         successor.serve()
         performed = [successor.wait_for_job() for _ in experiment.runs]
-        assert sorted(performed) == [("worker-1", [run.id]) for run in experiment.runs]
+        assert sorted(performed) == [("worker-1", run.id) for run in experiment.runs]
         assert successor.stop() == []
 
     def test_job_of_a_killed_worker_is_resumed_by_the_next_that_starts(
@@ -158,5 +158,5 @@ class TestResume:
         holding.wait_for_job()
         holding.kill()
         successor.serve()
-        assert successor.wait_for_job() == ("worker-1", [experiment.runs[0].id])
+        assert successor.wait_for_job() == ("worker-1", experiment.runs[0].id)
         assert successor.stop() == []

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from lab.configs import RunConfig
 from lab.database import Database
 from lab.errors import NotFoundError, RunNotFinishedError
+from lab.experiment_control import submit_experiment
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JOBS, JobQueue
 from lab.records import (
@@ -22,7 +23,6 @@ from lab.records import (
     read_metrics,
     read_run,
     read_weights,
-    submit_experiment,
 )
 from lab.run_progress import record_failure
 from lab.tables import EpochMetric, Run, now
@@ -34,7 +34,7 @@ STATUS_OF_JOB: dict[str, Status] = {
     "ENQUEUED": "queued",
     "DELAYED": "queued",
     "PENDING": "running",
-    "CANCELLED": "cancelled",
+    "CANCELLED": "failed",
     "ERROR": "failed",
     "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
     "SUCCESS": "failed",
@@ -43,7 +43,9 @@ STATUS_OF_JOB: dict[str, Status] = {
 
 def set_job_state(database: Database, run: RunRecord, state: str) -> None:
     with database.transaction() as session:
-        session.execute(sa.update(JOBS).where(JOBS.c.workflow_uuid == f"run-{run.id}").values(status=state))
+        session.execute(
+            sa.update(JOBS).where(JOBS.c.workflow_uuid.startswith(f"run-{run.id}-")).values(status=state)
+        )
 
 
 def finish(database: Database, run: RunRecord) -> None:
@@ -53,7 +55,8 @@ def finish(database: Database, run: RunRecord) -> None:
 
 def fail(database: Database, run: RunRecord) -> None:
     with database.transaction() as session:
-        record_failure(session, run.id, reason="Because.")
+        job_id = str(session.get_one(Run, run.id).job_id)
+        record_failure(session, run.id, job_id=job_id, reason="Because.")
 
 
 def read_again(database: Database, run: RunRecord) -> RunRecord:
@@ -85,7 +88,7 @@ class TestSubmit:
         assert experiment.progress == 0
         with database.transaction() as session:
             jobs = session.scalars(sa.select(JOBS.c.workflow_uuid).order_by(JOBS.c.workflow_uuid)).all()
-        assert jobs == sorted(f"run-{run.id}" for run in experiment.runs)
+        assert [job.rsplit("-", 1)[0] for job in jobs] == sorted(f"run-{run.id}" for run in experiment.runs)
 
     def test_leaves_nothing_behind_when_its_transaction_fails(
         self, database: Database, queue: JobQueue
@@ -149,7 +152,8 @@ class TestRunStatus:
     def test_every_status_is_counted(self, database: Database, submit: Submit) -> None:
         runs = submit(5).runs
         set_job_state(database, runs[0], "PENDING")
-        set_job_state(database, runs[1], "CANCELLED")
+        with database.transaction() as session:
+            session.get_one(Run, runs[1].id).job_id = None
         finish(database, runs[2])
         with database.transaction() as session:
             counts = count_runs_by_status(session)

@@ -1,17 +1,21 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import torch
+from sqlalchemy.orm import Session
 
 from lab.checkpoints import decode_tensors
 from lab.configs import RunConfig
 from lab.database import Database
 from lab.epochs import EpochReport, TrainingState
+from lab.experiment_control import cancel_experiment, pause_experiment, resume_experiment
+from lab.job_queue import JobQueue
 from lab.records import ExperimentRecord, read_log_probabilities, read_metrics, read_run, read_weights
-from lab.run_progress import begin_runs, load_state, record_epoch, record_failure
-from lab.tables import Checkpoint, EpochMetric, Experiment, TestPrediction
+from lab.run_progress import begin_job, load_state, record_checkpoint, record_epoch, record_failure
+from lab.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 
 Submit = Callable[..., ExperimentRecord]
 
@@ -20,6 +24,9 @@ def make_report(epoch: int, **values: Any) -> EpochReport:
     generator = torch.Generator().manual_seed(epoch)
     state = TrainingState(
         epoch=epoch,
+        step=0,
+        seconds=0.0,
+        epoch_learning_rate=0.04,
         weights={
             "conv1.weight": torch.randn(2, 1, 3, 3, generator=generator),
             "norm1.num_batches_tracked": torch.tensor(epoch * 11),
@@ -51,14 +58,34 @@ def make_report(epoch: int, **values: Any) -> EpochReport:
     )
 
 
+def read_job(session: Session, run_id: int) -> str:
+    """Id of the job that the run has, or had when it was deleted."""
+    run = session.get(Run, run_id)
+    return f"run-{run_id}" if run is None else str(run.job_id)
+
+
 def record(database: Database, run_id: int, report: EpochReport, *, is_last: bool = False) -> None:
     with database.transaction() as session:
-        record_epoch(session, run_id, report=report, is_last=is_last)
+        record_epoch(session, run_id, job_id=read_job(session, run_id), report=report, is_last=is_last)
 
 
 def begin(database: Database, *run_ids: int, device: str = "cpu") -> list[tuple[int, RunConfig]]:
+    """Begin one job of these runs."""
     with database.transaction() as session:
-        return begin_runs(session, run_ids, device=device)
+        session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id="together"))
+        return begin_job(session, "together", device=device)
+
+
+def record_state(database: Database, run_id: int, *, job_id: str, epoch: int, step: int) -> None:
+    state = replace(make_report(max(epoch, 1)).state, epoch=epoch, step=step, seconds=2.5)
+    with database.transaction() as session:
+        record_checkpoint(session, run_id, job_id=job_id, state=state)
+
+
+def read_position(database: Database, run_id: int) -> tuple[int, int] | None:
+    with database.transaction() as session:
+        state = load_state(session, run_id)
+    return None if state is None else (state.epoch, state.step)
 
 
 def read_epochs(database: Database, run_id: int) -> list[int]:
@@ -72,13 +99,11 @@ def delete(database: Database, experiment: ExperimentRecord) -> None:
 
 
 class TestBegin:
-    def test_gives_the_runs_in_the_order_asked_and_marks_them(
-        self, database: Database, submit: Submit
-    ) -> None:
-        first, second = submit(2, normalization="group").runs
+    def test_gives_the_runs_of_the_job_and_marks_them(self, database: Database, submit: Submit) -> None:
+        first, second, _of_another_job = submit(3, normalization="group").runs
         assert begin(database, second.id, first.id, device="cpu, 2 threads") == [
-            (second.id, second.config),
             (first.id, first.config),
+            (second.id, second.config),
         ]
         with database.transaction() as session:
             run = read_run(session, first.id)
@@ -101,7 +126,7 @@ class TestBegin:
         gone = submit()
         record(database, finished.id, make_report(3), is_last=True)
         with database.transaction() as session:
-            record_failure(session, failed.id, reason="Because.")
+            record_failure(session, failed.id, job_id=read_job(session, failed.id), reason="Because.")
         delete(database, gone)
         pending = begin(database, finished.id, failed.id, open_run.id, gone.runs[0].id, 999)
         assert [run_id for run_id, _ in pending] == [open_run.id]
@@ -178,6 +203,67 @@ class TestRecordEpoch:
                 assert session.scalar(sa.select(sa.func.count()).select_from(table)) == 0
 
 
+class TestOwnership:
+    """A worker writes of a run in the name of the run's present job, or not at all."""
+
+    @pytest.fixture
+    def run_id(self, submit: Submit) -> int:
+        return submit().runs[0].id
+
+    @pytest.fixture
+    def old_job(self, database: Database, queue: JobQueue, run_id: int) -> str:
+        """The job that the run had before it was paused and resumed."""
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+            pause_experiment(session, 1)
+        with database.transaction() as session:
+            resume_experiment(session, queue, 1)
+        return job_id
+
+    def test_an_old_job_s_epoch_state_and_failure_are_ignored(
+        self, database: Database, run_id: int, old_job: str
+    ) -> None:
+        with database.transaction() as session:
+            record_epoch(session, run_id, job_id=old_job, report=make_report(1), is_last=True)
+            record_failure(session, run_id, job_id=old_job, reason="Because.")
+        record_state(database, run_id, job_id=old_job, epoch=0, step=5)
+
+        with database.transaction() as session:
+            run = read_run(session, run_id)
+        assert (run.status, run.epoch, run.error) == ("queued", 0, None)
+        assert read_position(database, run_id) is None
+
+    def test_a_paused_run_takes_the_state_its_worker_had_in_hand(
+        self, database: Database, run_id: int
+    ) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+            pause_experiment(session, 1)
+
+        record_state(database, run_id, job_id=job_id, epoch=0, step=5)
+
+        assert read_position(database, run_id) == (0, 5)
+
+    def test_a_cancelled_run_takes_nothing(self, database: Database, run_id: int) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+            cancel_experiment(session, 1)
+
+        record_state(database, run_id, job_id=job_id, epoch=0, step=5)
+
+        assert read_position(database, run_id) is None
+
+    def test_states_within_an_epoch_only_move_forward(self, database: Database, run_id: int) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+        positions = []
+        for epoch, step in ((0, 5), (0, 3), (0, 7), (1, 0), (0, 9), (1, 2)):
+            record_state(database, run_id, job_id=job_id, epoch=epoch, step=step)
+            positions.append(read_position(database, run_id))
+
+        assert positions == [(0, 5), (0, 5), (0, 7), (1, 0), (1, 0), (1, 2)]
+
+
 class TestLoadState:
     def test_there_is_none_before_the_first_epoch(self, database: Database, submit: Submit) -> None:
         run_id = submit().runs[0].id
@@ -199,7 +285,12 @@ class TestRecordFailure:
         failed, other = submit(2).runs
         record(database, failed.id, make_report(1))
         with database.transaction() as session:
-            record_failure(session, failed.id, reason="The loss was no longer finite.")
+            record_failure(
+                session,
+                failed.id,
+                job_id=read_job(session, failed.id),
+                reason="The loss was no longer finite.",
+            )
         with database.transaction() as session:
             run, untouched = read_run(session, failed.id), read_run(session, other.id)
         assert (run.status, run.error, run.epoch) == ("failed", "The loss was no longer finite.", 1)
@@ -209,8 +300,9 @@ class TestRecordFailure:
 
 def assert_same_state(state: TrainingState | None, expected: TrainingState) -> None:
     assert state is not None
-    assert (state.epoch, state.learning_rate, state.schedule) == (
+    assert (state.epoch, state.step, state.learning_rate, state.schedule) == (
         expected.epoch,
+        expected.step,
         expected.learning_rate,
         expected.schedule,
     )

@@ -1,14 +1,16 @@
 """A service on a fresh database, and runs trained for it without waiting for a worker."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+import sqlalchemy as sa
 import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.settings import Settings
+from lab.tables import Run
 from service.app import create_app
 from service.dependencies import Lab
 from worker.jobs import Trainer
@@ -29,11 +31,25 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 
 @pytest.fixture
 def trainer(app: FastAPI) -> Trainer:
-    """Trains runs in this process, as the worker would: ``trainer.perform([run_id])``."""
+    """Trains runs in this process, as the worker would: ``trainer.perform(job_id)``."""
     lab: Lab = app.state.lab
     return Trainer(
         lab.database, device=torch.device("cpu"), data_dir=lab.settings.data_dir, stop=threading.Event()
     )
+
+
+@pytest.fixture
+def train(app: FastAPI, trainer: Trainer) -> Callable[[int], None]:
+    """Performs the job that a run has now, if it has one."""
+    lab: Lab = app.state.lab
+
+    def perform(run_id: int) -> None:
+        with lab.database.transaction() as session:
+            job_id = session.scalars(sa.select(Run.job_id).where(Run.id == run_id)).one()
+        if job_id is not None:
+            trainer.perform(job_id)
+
+    return perform
 
 
 @pytest.fixture(scope="module")
@@ -56,5 +72,8 @@ def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCli
         ]
         body = {"name": "Three", "configs": configs, "epochs": 6, "batch_size": 32, "schedule": "onecycle"}
         assert client.post("/experiments", json=body).status_code == 202
-        trainer.perform([1, 2])
+        with lab.database.transaction() as session:
+            job_ids = session.scalars(sa.select(Run.job_id).where(Run.id.in_([1, 2])).order_by(Run.id)).all()
+        for job_id in job_ids:
+            trainer.perform(str(job_id))
         yield client

@@ -1,6 +1,7 @@
 """POST and GET /experiments: what is queued, what is answered, what is refused."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ from fastapi.testclient import TestClient
 
 from lab.settings import Settings
 from service.app import create_app
-from worker.jobs import Trainer
 
 
 def submit(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -175,10 +175,10 @@ class TestRead:
         assert pages == [ids[:2:-1], ids[2:0:-1], ids[:1]]
         assert third["next_cursor"] is None
 
-    def test_filters_by_status_over_pages(self, client: TestClient, trainer: Trainer) -> None:
+    def test_filters_by_status_over_pages(self, client: TestClient, train: Callable[[int], None]) -> None:
         for _ in range(4):
             submit(client, configs=[{}], epochs=1, batch_size=512)
-        trainer.perform([1])
+        train(1)
 
         completed = client.get("/experiments", params={"status": "completed", "limit": 1}).json()
         queued = client.get("/experiments", params={"status": "queued", "limit": 2}).json()
@@ -188,9 +188,9 @@ class TestRead:
         assert [row["id"] for row in queued["experiments"]] == [4, 3]
         assert queued["next_cursor"] == 3
 
-    def test_follows_a_run_to_its_end(self, client: TestClient, trainer: Trainer) -> None:
+    def test_follows_a_run_to_its_end(self, client: TestClient, train: Callable[[int], None]) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "none"}], epochs=2)["id"]
-        trainer.perform([1])
+        train(1)
 
         answer = client.get(f"/experiments/{experiment_id}").json()
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lab.datasets import Dataset
-from worker.jobs import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -185,12 +185,15 @@ class TestRefuse:
 
 
 def test_networks_of_other_things_answer_only_when_named(
-    client: TestClient, trainer: Trainer, seven: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    train: Callable[[int], None],
+    seven: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from lab.datasets import DATASETS, DatasetInfo
 
     client.post("/experiments", json={"configs": [{}], "epochs": 1, "batch_size": 512})
-    trainer.perform([1])
+    train(1)
     words = DatasetInfo(
         name="digits", title="Words", train_size=1_437, test_size=360, class_names=tuple("abcdefghij")
     )

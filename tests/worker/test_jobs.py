@@ -15,6 +15,7 @@ from lab.configs import RunConfig
 from lab.database import Database
 from lab.datasets import Dataset, ImageSet, load_dataset
 from lab.errors import SettingsError
+from lab.experiment_control import submit_experiment
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue, StopWork
 from lab.records import (
@@ -24,9 +25,8 @@ from lab.records import (
     read_log_probabilities,
     read_metrics,
     read_weights,
-    submit_experiment,
 )
-from lab.tables import Checkpoint, EpochMetric, Experiment
+from lab.tables import Checkpoint, EpochMetric, Experiment, Run
 from worker.jobs import Trainer, choose_device, describe_device
 from worker.training import train
 
@@ -94,7 +94,12 @@ def perform(
     database: Database, data_dir: Path, runs: list[RunRecord], *, stop: threading.Event | None = None
 ) -> None:
     trainer = Trainer(database, device=CPU, data_dir=data_dir, stop=stop or threading.Event())
-    trainer.perform([run.id for run in runs])
+    # One job for all of them, as a bundle of runs has.
+    with database.transaction() as session:
+        job_id = session.get_one(Run, runs[0].id).job_id
+        run_ids = [run.id for run in runs]
+        session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id=job_id))
+    trainer.perform(str(job_id))
 
 
 def read_all_figures(database: Database, run: RunRecord) -> list[tuple[float | None, ...]]:
@@ -235,7 +240,7 @@ class TestFailure:
 
     def test_run_deleted_before_is_passed_over(self, database: Database, data_dir: Path) -> None:
         trainer = Trainer(database, device=CPU, data_dir=data_dir, stop=threading.Event())
-        trainer.perform([1, 2])
+        trainer.perform("run-1")
 
 
 class TestDevice:

@@ -10,7 +10,8 @@ from lab.checkpoints import decode_tensors, decode_values, encode_tensors
 from lab.configs import RunConfig
 from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
-from worker.training import train
+from worker import training
+from worker.training import TrainingStoppedError, train
 
 EPOCHS = 4
 
@@ -31,11 +32,9 @@ def make_config(schedule: str, **values: Any) -> RunConfig:
 
 def write_and_read(state: TrainingState) -> TrainingState:
     """The state as it comes back from the database."""
-    written = encode_tensors(
-        state.momentum, values={"learning_rate": state.learning_rate, "schedule": state.schedule}
-    )
+    names = ("epoch", "step", "seconds", "learning_rate", "epoch_learning_rate", "schedule")
+    written = encode_tensors(state.momentum, values={name: getattr(state, name) for name in names})
     return TrainingState(
-        epoch=state.epoch,
         weights=decode_tensors(encode_tensors(state.weights)),
         momentum=decode_tensors(written),
         **decode_values(written),
@@ -81,6 +80,48 @@ def test_resumed_at_any_epoch(config: RunConfig, tiny: Dataset) -> None:
     for done in range(1, EPOCHS + 1):
         state = write_and_read(uninterrupted[done - 1].state)
         assert_identical(list(train([config], tiny, states=[state])), uninterrupted[done:])
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "onecycle", "constant"])
+def test_resumed_at_any_step(schedule: str, tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    config = make_config(schedule, epochs=2)
+    states: list[TrainingState] = []
+
+    uninterrupted = list(train([config], tiny, on_checkpoint=lambda _, state: states.append(state)))
+
+    positions = [(state.epoch, state.step) for state in states]
+    assert positions == sorted(set(positions))
+    assert {epoch for epoch, _ in positions} == {0, 1}
+    assert max(step for _, step in positions) >= 2
+    for state in states:
+        resumed = list(train([config], tiny, states=[write_and_read(state)]))
+        assert_identical(resumed, uninterrupted[state.epoch :])
+
+
+def test_a_stop_hands_over_the_step_it_came_to(tiny: Dataset) -> None:
+    config = make_config("onecycle", epochs=2)
+    uninterrupted = list(train([config], tiny))
+    asked = 0
+    states: list[TrainingState] = []
+
+    def stop_before_third_step() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked == 3
+
+    with pytest.raises(TrainingStoppedError):
+        list(
+            train(
+                [config],
+                tiny,
+                should_stop=stop_before_third_step,
+                on_checkpoint=lambda _, state: states.append(state),
+            )
+        )
+
+    assert [(state.epoch, state.step) for state in states] == [(0, 2)]
+    assert_identical(list(train([config], tiny, states=states)), uninterrupted)
 
 
 def test_plateau_of_these_tests_has_something_to_do(tiny: Dataset) -> None:
