@@ -2,7 +2,7 @@
 
 import logging
 
-QUIET_LIBRARIES = ("alembic", "dbos", "httpx2", "matplotlib", "PIL", "filelock")
+QUIET_LIBRARIES = ("alembic", "dbos", "httpx2", "matplotlib", "PIL", "filelock", "fontTools")
 
 
 def configure_logging(level: str) -> None:
