@@ -6,6 +6,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+Shape = tuple[int, int, int]
+
 IMAGE_SIZE = 28
 NUM_CLASSES = 10
 
@@ -62,7 +64,7 @@ class LayerDescription:
     name: str
     type: str
     detail: str
-    output_shape: tuple[int, int, int]
+    output_shape: Shape
     parameters: int
     multiply_adds: int
 
@@ -78,62 +80,72 @@ def describe_layers(
     layers: list[LayerDescription] = []
     size = IMAGE_SIZE
     remaining_groups = iter(num_groups)
-
-    def add(row: Row, kind: str, type_name: str, **numbers: int | str) -> None:
-        channels = row.in_channels if kind == "pool" else row.out_channels
-        layers.append(
-            LayerDescription(
-                row=row.number,
-                name=f"{kind}{row.number}",
-                type=type_name,
-                detail=str(numbers.get("detail", "")),
-                output_shape=(channels, size, size),
-                parameters=int(numbers.get("parameters", 0)),
-                multiply_adds=int(numbers.get("multiply_adds", 0)),
-            )
-        )
-
     for row in ROWS:
+        pooled_size = size // row.pool_size
+        size = pooled_size + 2 * row.padding - row.kernel_size + 1
         if row.pool is not None:
-            size //= row.pool_size
-            pool_type = "MaxPool2d" if row.pool == "max" else "AvgPool2d"
-            add(row, "pool", pool_type, detail=f"{row.pool_size}×{row.pool_size}")
-        size += 2 * row.padding - row.kernel_size + 1
-        weights = row.in_channels * row.out_channels * row.kernel_size**2
-        padded = f", padding {row.padding}" if row.padding else ""
-        add(
-            row,
-            "conv",
-            "Conv2d",
-            detail=f"{row.in_channels}→{row.out_channels}, {row.kernel_size}×{row.kernel_size}{padded}",
-            parameters=weights,
-            multiply_adds=weights * size**2,
-        )
+            layers.append(_describe_pool(row, pooled_size))
+        layers.append(_describe_convolution(row, size))
         if not row.is_block:
             continue
+        shape = (row.out_channels, size, size)
         if normalization != "none":
-            shape = (row.out_channels, size)
-            parameters, detail = _describe_normalization(
-                normalization, shape, next(remaining_groups, 1), affine
-            )
-            add(row, "norm", NORMALIZATION_TYPES[normalization], detail=detail, parameters=parameters)
-        add(row, "relu", "ReLU")
+            groups = next(remaining_groups, 1)
+            layers.append(_describe_normalization(row, shape, (normalization, groups), affine=affine))
+        layers.append(_describe(row, "relu", "ReLU", shape))
         if dropout > 0:
-            add(row, "dropout", "Dropout", detail=f"p = {dropout:g}")
-    add(ROWS[-1], "log_softmax", "LogSoftmax")
-    return layers
+            layers.append(_describe(row, "dropout", "Dropout", shape, detail=f"p = {dropout:g}"))
+    last = ROWS[-1]
+    return [*layers, _describe(last, "log_softmax", "LogSoftmax", (last.out_channels, size, size))]
+
+
+def _describe(
+    row: Row, kind: str, type_name: str, shape: Shape, *, detail: str = "", **costs: int
+) -> LayerDescription:
+    return LayerDescription(
+        row=row.number,
+        name=f"{kind}{row.number}",
+        type=type_name,
+        detail=detail,
+        output_shape=shape,
+        parameters=costs.get("parameters", 0),
+        multiply_adds=costs.get("multiply_adds", 0),
+    )
+
+
+def _describe_pool(row: Row, size: int) -> LayerDescription:
+    type_name = "MaxPool2d" if row.pool == "max" else "AvgPool2d"
+    detail = f"{row.pool_size}×{row.pool_size}"
+    return _describe(row, "pool", type_name, (row.in_channels, size, size), detail=detail)
+
+
+def _describe_convolution(row: Row, size: int) -> LayerDescription:
+    weights = row.in_channels * row.out_channels * row.kernel_size**2
+    padded = f", padding {row.padding}" if row.padding else ""
+    return _describe(
+        row,
+        "conv",
+        "Conv2d",
+        (row.out_channels, size, size),
+        detail=f"{row.in_channels}→{row.out_channels}, {row.kernel_size}×{row.kernel_size}{padded}",
+        parameters=weights,
+        multiply_adds=weights * size**2,
+    )
 
 
 def _describe_normalization(
-    normalization: str, shape: tuple[int, int], num_groups: int, affine: bool
-) -> tuple[int, str]:
-    """Parameters (γ and β) and the words that tell this layer from its neighbours."""
-    channels, size = shape
-    elements = channels * size**2 if normalization == "layer" else channels
+    row: Row, shape: Shape, normalization: tuple[str, int], *, affine: bool
+) -> LayerDescription:
+    """The layer of this (name, num_groups), with its γ and β and the words that tell it from its neighbours."""
+    name, num_groups = normalization
+    channels, height, width = shape
+    elements = channels * height * width if name == "layer" else channels
     over = {
         "batch": f"{channels} channels",
         "group": f"{num_groups} groups of {channels // num_groups}",
-        "layer": f"over {channels}×{size}×{size}",
+        "layer": f"over {channels}×{height}×{width}",
         "instance": f"{channels} channels",
-    }[normalization]
-    return (2 * elements, over) if affine else (0, f"{over}, no γ and β")
+    }[name]
+    detail = over if affine else f"{over}, no γ and β"
+    parameters = 2 * elements if affine else 0
+    return _describe(row, "norm", NORMALIZATION_TYPES[name], shape, detail=detail, parameters=parameters)

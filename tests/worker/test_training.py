@@ -115,6 +115,16 @@ class TestRepeatability:
                 [report for report in reports if report.run_index == index], train_alone(config, tiny)
             )
 
+    @pytest.mark.parametrize("drawn", ["order", "rotation_degrees", "dropout"])
+    def test_every_epoch_draws_anew(self, tiny: Dataset, drawn: str) -> None:
+        still = {"rotation_degrees": 0.0, "dropout": 0.0, "batch_size": 96}
+        changes = {"order": {"batch_size": 48}, "rotation_degrees": {drawn: 6.9}, "dropout": {drawn: 0.1}}
+        # At this rate no weight moves, so the momentum buffers differ between epochs by the draws alone.
+        config = make_config(**{**still, **changes[drawn]}, learning_rate=1e-30, momentum=0.5)
+        first, second = (report.state.momentum["conv11.weight"] for report in train_alone(config, tiny))
+        carried_over = 0.5 ** (96 // config.batch_size) * first
+        assert not torch.allclose(second - carried_over, first, rtol=1e-3, atol=1e-6)
+
     def test_no_runs_are_no_reports(self, tiny: Dataset) -> None:
         assert list(train([], tiny)) == []
 
