@@ -136,7 +136,7 @@ def _describe_convolution(row: Row, size: int) -> LayerDescription:
 def _describe_normalization(
     row: Row, shape: Shape, normalization: tuple[str, int], *, affine: bool
 ) -> LayerDescription:
-    """The layer of this (name, num_groups), with its γ and β and the words that tell it from its neighbours."""
+    """The layer of this (name, num_groups), its γ and β, and the words that tell it from its neighbours."""
     name, num_groups = normalization
     channels, height, width = shape
     elements = channels * height * width if name == "layer" else channels
