@@ -109,7 +109,9 @@ class RunConfig:
         for name, (is_allowed, requirement) in RANGES.items():
             value = getattr(self, name)
             if not is_allowed(value):
-                raise InvalidConfigError(f"{name} is {value}; it must be {requirement}.")
+                # Python refuses to write out an integer of thousands of digits.
+                shown = value if isinstance(value, float) or abs(value) < 10**18 else "too large"
+                raise InvalidConfigError(f"{name} is {shown}; it must be {requirement}.")
 
     def _resolve_groups(self) -> tuple[int, ...] | None:
         if self.normalization != "group":

@@ -87,15 +87,15 @@ class Database:
 def _read_url(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError as error:
+    except (sa.exc.ArgumentError, ValueError) as error:
         raise SettingsError(
             "LAB_DATABASE_URL is not a database URL; write sqlite:///var/lab.db or "
             "postgresql://user:password@host/name."
         ) from error
-    backend = url.get_backend_name()
-    if backend == "sqlite" and url.database and url.database != ":memory:":
+    is_file = bool(url.database) and not str(url.database).startswith((":memory:", "file:"))
+    if url.drivername in ("sqlite", "sqlite+pysqlite") and is_file:
         return url
-    if backend == "postgresql":
+    if url.drivername in ("postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
     raise SettingsError(
         f"LAB_DATABASE_URL starts with {url.drivername}://; it must be sqlite:/// with a file, shared by the "
@@ -116,8 +116,9 @@ def _create_engine(url: sa.URL) -> sa.Engine:
         # otherwise fail with "database is locked" at once, whatever the timeout.
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
-        # Takes effect in a new file only: it must come before the first table.
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
+            # Takes effect before the first table only; later it would but wait for the write lock.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")

@@ -130,13 +130,12 @@ def make_labels(configs: list[RunConfig]) -> list[str]:
     counts = Counter(labels)
     differing = [name for name in CONFIG_FIELDS if len({getattr(config, name) for config in configs}) > 1]
     hidden = [name for name in differing if name not in ("normalization", "l1", "l2", "label")]
-    seen: Counter[str] = Counter()
-    unique = []
+    unique: list[str] = []
     for config, label in zip(configs, labels, strict=True):
         if counts[label] > 1 and hidden:
             label += " (" + ", ".join(f"{name} {getattr(config, name)}" for name in hidden) + ")"
-        seen[label] += 1
-        unique.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
+        candidates = itertools.chain([label], (f"{label} #{number}" for number in itertools.count(2)))
+        unique.append(next(candidate for candidate in candidates if candidate not in unique))
     return unique
 
 

@@ -44,7 +44,12 @@ def prepare_picture(data: bytes) -> PreparedImage:
     """
     picture = _open(data)
     steps = [f"read {picture.format} of {picture.width}×{picture.height}"]
-    gray = _to_gray(picture)
+    try:
+        gray = _to_gray(picture)
+    except (OSError, ValueError) as error:
+        raise InvalidImageError(
+            f"A picture of colour mode {picture.mode} cannot be read; save it as grey or RGB."
+        ) from error
     return _prepare(gray, steps)
 
 
@@ -55,10 +60,11 @@ def prepare_pixels(values: Any) -> PreparedImage:
         InvalidImageError: another shape, other values, or nothing drawn.
     """
     try:
-        array = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        array = np.empty(0, dtype=np.float32)
-    if array.shape != (IMAGE_SIZE, IMAGE_SIZE):
+        array = np.asarray(values)
+    except ValueError:
+        array = np.empty(0)
+    # Strings, booleans and integers past 64 bits have other kinds.
+    if array.shape != (IMAGE_SIZE, IMAGE_SIZE) or array.dtype.kind not in "iuf":
         raise InvalidImageError("pixels must be 28 lists of 28 numbers each, 0–255 or 0–1.")
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 255:
         raise InvalidImageError("pixels has a value that is not a number from 0 to 255.")
@@ -123,7 +129,7 @@ def _prepare(gray: Gray, steps: list[str]) -> PreparedImage:
     warnings = []
     if contrast < 0.4:
         warnings.append("The picture has little contrast; a darker pen would help.")
-    ink = _stretch(ink, steps)
+    ink = _stretch(ink, min(paper, 1 - paper), steps)
     if float((ink > INK_THRESHOLD).mean()) > 0.6:
         warnings.append("More than half of the picture is ink; it may not be a single digit on plain paper.")
     return PreparedImage(pixels=_to_bytes(_frame(ink, steps)), steps=steps, warnings=warnings)
@@ -139,10 +145,9 @@ def _is_framed(ink: Gray) -> bool:
     return bool(max(height, width) <= DIGIT_SIZE + 2 and max(height, width) >= 12 and off_centre.max() <= 3)
 
 
-def _stretch(ink: Gray, steps: list[str]) -> Gray:
+def _stretch(ink: Gray, paper: float, steps: list[str]) -> Gray:
     """Paper to 0, the strongest ink to 1, what is fainter than a quarter of it to 0."""
-    paper, strongest = float(np.median(ink)), float(np.quantile(ink, 0.999))
-    stretched: Gray = np.clip((ink - paper) / max(strongest - paper, 1e-6), 0, 1)
+    stretched: Gray = np.clip((ink - paper) / max(float(ink.max()) - paper, 1e-6), 0, 1)
     stretched[stretched < INK_THRESHOLD] = 0
     steps.append("stretched to full contrast")
     return stretched

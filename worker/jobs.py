@@ -30,6 +30,16 @@ logger = logging.getLogger(__name__)
 CONTROL_SECONDS = 0.5
 
 
+class DamagedCheckpointError(Exception):
+    """A run's checkpoint cannot be read."""
+
+    def __init__(self, *, run_id: int) -> None:
+        super().__init__(
+            f"The checkpoint of run {run_id} is damaged, so it cannot go on; submit its configuration again."
+        )
+        self.run_id = run_id
+
+
 class Trainer:
     """Performs jobs on one device, one at a time; keeps the data set of the last one on the device."""
 
@@ -57,6 +67,8 @@ class Trainer:
             except TrainingStoppedError:
                 if self._stop.is_set():
                     raise StopWork from None
+            except DamagedCheckpointError as error:
+                self._record_failure(error.run_id, job_id=job_id, reason=str(error))
             except DivergedError as error:
                 run_id, _ = pending[error.run_index]
                 self._record_failure(run_id, job_id=job_id, reason=str(error))
@@ -122,7 +134,10 @@ class Trainer:
 
     def _load_state(self, run_id: int) -> TrainingState | None:
         with self._database.transaction() as session:
-            return load_state(session, run_id)
+            try:
+                return load_state(session, run_id)
+            except ValueError as error:
+                raise DamagedCheckpointError(run_id=run_id) from error
 
     def _record_checkpoint(self, run_id: int, *, job_id: str, state: TrainingState) -> None:
         with self._database.transaction() as session:

@@ -132,7 +132,7 @@ class _Trainee:
         train = evaluate(self.network, self.train_set)
         validation = evaluate(self.network, self.validation_set) if self.validation_set else None
         test = evaluate(self.network, self.test_set)
-        self._check_finite(train, test)
+        self._check_finite(train, test, *filter(None, [validation]))
         watched = test if validation is None or self.config.schedule_metric == "test" else validation
         self.schedule.after_epoch(watched.loss)
         self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0

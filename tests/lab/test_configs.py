@@ -174,3 +174,8 @@ def test_penalty_is_named_after_what_is_not_zero(name: str) -> None:
 
 def test_penalties_are_the_studys() -> None:
     assert PENALTIES == {"none": (0, 0), "l1": (1e-4, 0), "l2": (0, 1e-3), "l1+l2": (1e-4, 1e-3)}
+
+
+def test_integer_too_long_to_write_out_is_refused() -> None:
+    with pytest.raises(InvalidConfigError, match="epochs is too large"):
+        RunConfig(dataset="digits", schedule="constant", epochs=10**5_000)

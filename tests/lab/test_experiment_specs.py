@@ -256,3 +256,10 @@ class TestLabels:
     def test_hold_for_every_seed_of_a_configuration(self) -> None:
         runs = plan(configs=[{"normalization": "batch"}, {"normalization": "layer"}], seeds=[0, 1]).runs
         assert [run.label for run in runs] == ["batch", "batch", "layer", "layer"]
+
+
+def test_labels_differ_even_from_those_given() -> None:
+    labels = make_labels(
+        [RunConfig(dataset="digits", schedule="constant", label=x) for x in ("x", "x", "x #2")]
+    )
+    assert len(set(labels)) == 3

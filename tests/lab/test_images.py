@@ -173,3 +173,19 @@ class TestPixels:
     def test_dark_ink_on_light_paper_is_inverted(self) -> None:
         pixels = prepare(draw_seven())
         assert np.array_equal(prepare_pixels((255 - pixels).tolist()).pixels, pixels)
+
+
+def test_picture_that_is_mostly_ink_is_read_with_a_warning() -> None:
+    prepared = prepare_pixels(np.pad(np.ones((26, 26)), 1).tolist())
+    assert prepared.pixels.max() == 255
+    assert any("More than half" in warning for warning in prepared.warnings)
+
+
+def test_small_digit_stands_out_from_grainy_paper() -> None:
+    generator = np.random.default_rng(0)
+    photo = generator.normal(230, 2, (512, 512))
+    photo[200:240, 250:253] = 20
+    buffer = io.BytesIO()
+    Image.fromarray(photo.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=95)
+    pixels = prepare_picture(buffer.getvalue()).pixels
+    assert (pixels > 64).mean() < 0.15

@@ -147,10 +147,10 @@ class TestPixels:
             prepare_pixels(values)
 
     @pytest.mark.parametrize(
-        "value", [float("nan"), float("inf"), -float("inf"), -1, -0.01, 255.5, 256, 1e30, None]
+        "value", [float("nan"), float("inf"), -float("inf"), -1, -0.01, 255.5, 256, 1e30]
     )
-    def test_values_that_are_no_grey(self, value: float | None) -> None:
-        values: list[list[float | None]] = [[0.0] * 28 for _ in range(28)]
+    def test_values_that_are_no_grey(self, value: float) -> None:
+        values = [[0.0] * 28 for _ in range(28)]
         values[14][14] = value
         with pytest.raises(InvalidImageError, match="not a number from 0 to 255"):
             prepare_pixels(values)
@@ -168,3 +168,17 @@ class TestPixels:
     def test_any_json_is_refused(self, values: Any) -> None:
         with pytest.raises(InvalidImageError):
             prepare_pixels(values)
+
+
+def test_colour_mode_that_cannot_be_converted_is_refused() -> None:
+    gray = Image.new("L", (40, 40))
+    buffer = io.BytesIO()
+    Image.merge("LAB", [gray] * 3).save(buffer, "TIFF")
+    with pytest.raises(InvalidImageError, match="LAB"):
+        prepare_picture(buffer.getvalue())
+
+
+@pytest.mark.parametrize("value", [10**400, "1", True, None])
+def test_pixels_that_are_no_numbers_of_an_image_are_refused(value: object) -> None:
+    with pytest.raises(InvalidImageError, match="28 lists of 28 numbers"):
+        prepare_pixels([[value] * 28] * 28)

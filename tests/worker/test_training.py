@@ -117,8 +117,12 @@ class TestRepeatability:
 
     @pytest.mark.parametrize("drawn", ["order", "rotation_degrees", "dropout"])
     def test_every_epoch_draws_anew(self, tiny: Dataset, drawn: str) -> None:
+        changes: dict[str, dict[str, Any]] = {
+            "order": {"batch_size": 48},
+            "rotation_degrees": {"rotation_degrees": 6.9},
+            "dropout": {"dropout": 0.1},
+        }
         still = {"rotation_degrees": 0.0, "dropout": 0.0, "batch_size": 96}
-        changes = {"order": {"batch_size": 48}, "rotation_degrees": {drawn: 6.9}, "dropout": {drawn: 0.1}}
         # At this rate no weight moves, so the momentum buffers differ between epochs by the draws alone.
         config = make_config(**{**still, **changes[drawn]}, learning_rate=1e-30, momentum=0.5)
         first, second = (report.state.momentum["conv11.weight"] for report in train_alone(config, tiny))
