@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -45,6 +42,11 @@ class Database:
         Raises:
             DatabaseVersionError: the database was written by a newer version.
         """
+        # Imported here for those who only look, such as health checks: it takes longer than their work.
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
         with self._lock_schema(), self.engine.begin() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS_DIR))

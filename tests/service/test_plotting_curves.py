@@ -180,7 +180,7 @@ class TestMetric:
         wild = make_run(2, test_loss=[*make_run(2).test_loss[:24], 3e12])
         figure = draw_metric([make_run(1), wild], metric="test-loss")
         assert figure.axes[0].get_ylim()[1] < 20
-        assert "1 values above the axis, up to 3e+12" in read_texts(figure)
+        assert "1 value above the axis, up to 3e+12" in read_texts(figure)
 
     def test_one_epoch_is_a_visible_marker(self) -> None:
         figure = draw_metric(make_study(1), metric="train-loss")
