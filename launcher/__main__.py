@@ -30,7 +30,7 @@ def main() -> int:
             try:
                 run_lab(settings, processes, console=console)
             except KeyboardInterrupt:
-                console.print("Stopping; what is in training goes on from its last epoch at the next start.")
+                console.print("Stopping; what is in training goes on where it was at the next start.")
     except (LabError, ProcessEndedError) as error:
         console.print(str(error), markup=False, highlight=False)
         return 1
