@@ -79,7 +79,12 @@ def _claim_advisory_lock(database: Database) -> Iterator[int]:
     # Outside any transaction, so that the connection is not idle in one for the worker's whole life.
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for number in range(1, MAX_WORKERS + 1):
-            if connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_POSTGRESQL_LOCK_CLASS, number))):
-                yield number
+            lock = (_POSTGRESQL_LOCK_CLASS, number)
+            if connection.scalar(sa.select(sa.func.pg_try_advisory_lock(*lock))):
+                try:
+                    yield number
+                finally:
+                    # The lock is the server session's, which goes back to the pool and lives on.
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(*lock)))
                 return
     raise AssertionError(f"{MAX_WORKERS} workers on one database")
