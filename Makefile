@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock clean
+.PHONY: help setup run test lint check format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
 	@echo "make test    run the tests"
-	@echo "make check   ruff, mypy, import-linter, then the tests"
+	@echo "make lint    ruff, mypy, import-linter"
+	@echo "make check   make lint, then make test"
 	@echo "make setup   create .venv and install what is pinned in requirements.lock"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
@@ -35,12 +36,13 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+
+check: lint test
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
