@@ -87,10 +87,7 @@ def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> 
     find_experiment(session, experiment_id)
     # The update takes the database's write lock before the rows are read.
     paused = session.scalars(
-        sa.update(Run)
-        .where(Run.experiment_id == experiment_id, Run.is_paused)
-        .values(is_paused=False)
-        .returning(Run)
+        _update_unfinished(experiment_id).where(Run.is_paused).values(is_paused=False).returning(Run)
     ).all()
     _enqueue(session, queue, sorted(paused, key=lambda run: run.id))
 

@@ -36,9 +36,9 @@ def show_plots(
     experiment = read_experiment(session, experiment_id)
     base = f"/experiments/{experiment.id}/plots"
     suffix = f"?normalizations={normalizations}" if normalizations else ""
-    titles: dict[str, str] = {"overview": "All curves"} | {
-        name: METRIC_TITLES[name] for name in METRIC_TITLES
-    }
+    titles = {"overview": "All curves"}
+    for metric, title in METRIC_TITLES.items():
+        titles[metric] = title
     for run in _select_runs(experiment, normalizations).runs:
         label = f"{run.config.label}, seed {run.config.seed}"
         titles |= {f"run-{run.id}-{quantity}": f"{label}: {quantity}" for quantity in get_args(Quantity)}

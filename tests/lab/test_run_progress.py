@@ -244,6 +244,22 @@ class TestOwnership:
 
         assert read_position(database, run_id) == (0, 5)
 
+    def test_a_run_that_finished_while_it_was_paused_is_not_queued_again(
+        self, database: Database, queue: JobQueue, run_id: int
+    ) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+            pause_experiment(session, 1)
+        with database.transaction() as session:
+            record_epoch(session, run_id, job_id=job_id, report=make_report(3), is_last=True)
+
+        with database.transaction() as session:
+            resume_experiment(session, queue, 1)
+
+        with database.transaction() as session:
+            assert session.get_one(Run, run_id).job_id is None
+            assert read_run(session, run_id).status == "completed"
+
     def test_a_cancelled_run_takes_nothing(self, database: Database, run_id: int) -> None:
         with database.transaction() as session:
             job_id = read_job(session, run_id)
