@@ -8,13 +8,45 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 from filelock import FileLock
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, sessionmaker
 
-from lab.errors import DatabaseVersionError, SettingsError
+from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
 
 MIGRATIONS_DIR = Path(__file__).parent.parent / "migrations"
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 _POSTGRESQL_MIGRATION_LOCK = 7_940
+
+
+DATABASE_ADVICE = {
+    "full": "free some space on its disk",
+    "no space": "free some space on its disk",
+    "readonly": "make its file and folder writable for this user",
+    "read-only": "make its file and folder writable for this user",
+    "permission denied": "make its file and folder writable for this user",
+    "unable to open": "make its folder and file writable for this user",
+    "locked": "another program holds it; try again when that is done",
+    "malformed": "the file is damaged; restore a backup, or set LAB_DATABASE_URL to another",
+    "not a database": "set LAB_DATABASE_URL to a SQLite file of this software, or to one that does not exist",
+}
+"""Words of a driver's error → what to do about it."""
+
+
+class seconds_now(sa.sql.functions.GenericFunction[float]):  # noqa: N801 (an SQL function)
+    """Seconds since 1970 by the database's clock, the one clock that all its clients share."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
+@compiles(seconds_now, "sqlite")
+def _compile_sqlite(*_args: Any, **_options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(seconds_now, "postgresql")
+def _compile_postgresql(*_args: Any, **_options: Any) -> str:
+    return "extract(epoch FROM clock_timestamp())::float8"
 
 
 class Database:
@@ -25,6 +57,7 @@ class Database:
 
         Raises:
             SettingsError: the URL is neither SQLite nor PostgreSQL.
+            DatabaseUnavailableError: the folder cannot be made.
         """
         self.url = _read_url(url)
         self.engine = _create_engine(self.url)
@@ -41,13 +74,14 @@ class Database:
 
         Raises:
             DatabaseVersionError: the database was written by a newer version.
+            DatabaseUnavailableError: it cannot be used, with the reason and what to do.
         """
         # Imported here for those who only look, such as health checks: it takes longer than their work.
         from alembic import command
         from alembic.config import Config
         from alembic.util import CommandError
 
-        with self._lock_schema(), self.engine.begin() as connection:
+        with explain_database_errors(), self._lock_schema(), self.engine.begin() as connection:
             config = Config()
             config.set_main_option("script_location", str(MIGRATIONS_DIR))
             config.attributes["connection"] = connection
@@ -86,6 +120,26 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(_POSTGRESQL_MIGRATION_LOCK)))
 
 
+@contextmanager
+def explain_database_errors() -> Iterator[None]:
+    """Raise what keeps the block from using the database in words.
+
+    Raises:
+        DatabaseUnavailableError: the disk is full, the file read-only, the server gone, and so on.
+    """
+    try:
+        yield
+    except (sa.exc.DBAPIError, OSError) as error:
+        raise DatabaseUnavailableError(explain_database_error(error)) from error
+
+
+def explain_database_error(error: sa.exc.DBAPIError | OSError) -> str:
+    """What is wrong with the database, and what would help."""
+    reason = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
+    advice = next((text for words, text in DATABASE_ADVICE.items() if words in reason.lower()), "try again")
+    return f"The database cannot be used ({reason}): {advice}. What it holds is not lost."
+
+
 def _read_url(text: str) -> sa.URL:
     try:
         url = sa.make_url(text)
@@ -108,7 +162,8 @@ def _read_url(text: str) -> sa.URL:
 def _create_engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         return sa.create_engine(url, pool_pre_ping=True)
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    with explain_database_errors():
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     # The queue library's tables stand in a schema of their own on PostgreSQL; SQLite has no schemas.
     engine = sa.create_engine(url, execution_options={"schema_translate_map": {"dbos": None}})
 

@@ -3,8 +3,11 @@
 ``digits`` is embedded in scikit-learn and always there; the others are torchvision's, downloaded once.
 """
 
+import socket
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +125,8 @@ def is_present(info: DatasetInfo, *, data_dir: Path) -> bool:
     return all((raw / f"{stem}-ubyte").is_file() for stem in _IDX_STEMS)
 
 
+# For each answer of the server, not for the whole.
+DOWNLOAD_TIMEOUT_SECONDS = 30.0
 _IDX_STEMS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
 
@@ -141,7 +146,7 @@ def ensure_dataset(info: DatasetInfo, *, data_dir: Path) -> None:
         if not any(_answers(mirror) for mirror in source.mirrors):
             raise OSError("none of its download addresses answers")
         data_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(data_dir / ".download.lock"):
+        with FileLock(data_dir / ".download.lock"), _socket_timeout(DOWNLOAD_TIMEOUT_SECONDS):
             source(data_dir, download=True)
     except (OSError, RuntimeError) as error:
         raise DatasetUnavailableError(
@@ -149,6 +154,17 @@ def ensure_dataset(info: DatasetInfo, *, data_dir: Path) -> None:
             f'files into the folder {info.torchvision_class}/raw there, or use "dataset": "digits", which is '
             "always at hand."
         ) from error
+
+
+@contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    # The only way to tell torchvision's download not to wait for ever for an answer.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def choose_default_dataset(setting: str, *, data_dir: Path) -> str:

@@ -101,6 +101,13 @@ class SettingsError(LabError):
     code = "invalid_settings"
 
 
+class DatabaseUnavailableError(LabError):
+    """The database cannot be read or written at present; nothing of it is lost."""
+
+    code = "database_unavailable"
+    http_status = 503
+
+
 class DatabaseVersionError(LabError):
     """The database was written by a newer version of this software."""
 

@@ -5,7 +5,6 @@ take a run off a worker is therefore one update here, at once and for good; the 
 Every function may be repeated without harm and works in the caller's transaction.
 """
 
-import uuid
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from lab.errors import IdempotencyConflictError
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue
 from lab.records import find_experiment
+from lab.run_queueing import queue_runs
 from lab.tables import Experiment, Run
 
 
@@ -43,6 +43,7 @@ def submit_experiment(
             dataset=spec.dataset,
             preset=spec.preset,
             request=request,
+            priority=spec.priority,
             idempotency_key=idempotency_key,
         )
         .on_conflict_do_nothing(index_elements=[Experiment.idempotency_key])
@@ -53,59 +54,82 @@ def submit_experiment(
     runs = [Run(experiment_id=experiment_id, config=config.to_json()) for config in spec.runs]
     session.add_all(runs)
     session.flush()
-    _enqueue(session, queue, runs)
+    for run in runs:
+        queue_runs(session, queue, [run])
     return experiment_id
 
 
-def cancel_experiment(session: Session, experiment_id: int) -> None:
+def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
     """Take every unfinished run off the queue and off its worker, for good; what was measured stays.
 
+    Gives the ids of their jobs, to ``withdraw`` once the transaction is committed.
+
     Raises:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    session.execute(_update_unfinished(experiment_id).values(job_id=None, is_paused=False))
+    return _take_from_jobs(_lock_unfinished(session, experiment_id), is_paused=False)
 
 
-def pause_experiment(session: Session, experiment_id: int) -> None:
+def pause_experiment(session: Session, experiment_id: int) -> list[str]:
     """Take every queued or running run off the queue and off its worker until it is resumed.
 
+    Gives the ids of their jobs, to ``withdraw`` once the transaction is committed.
+
     Raises:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    statement = _update_unfinished(experiment_id).where(Run.job_id.is_not(None))
-    session.execute(statement.values(job_id=None, is_paused=True))
+    runs = [run for run in _lock_unfinished(session, experiment_id) if run.job_id is not None]
+    return _take_from_jobs(runs, is_paused=True)
 
 
 def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> None:
-    """Queue every paused run again; it goes on from its last checkpoint.
+    """Queue every paused run again, before those not yet begun; it goes on from its last checkpoint.
 
     Raises:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    # The update takes the database's write lock before the rows are read.
-    paused = session.scalars(
-        _update_unfinished(experiment_id).where(Run.is_paused).values(is_paused=False).returning(Run)
-    ).all()
-    _enqueue(session, queue, sorted(paused, key=lambda run: run.id))
+    for run in _lock_unfinished(session, experiment_id):
+        if run.is_paused:
+            run.is_paused = False
+            run.num_attempts = 0
+            queue_runs(session, queue, [run], is_resumed=run.started_at is not None)
 
 
-def delete_experiment(session: Session, experiment_id: int) -> None:
+def delete_experiment(session: Session, experiment_id: int) -> list[str]:
     """Remove the experiment and all that is kept of its runs; a worker on one of them lets go of it.
+
+    Gives the ids of their jobs, to ``withdraw`` once the transaction is committed.
 
     Raises:
         NotFoundError: there is no such experiment.
     """
-    session.execute(sa.delete(Experiment).where(Experiment.id == find_experiment(session, experiment_id).id))
+    experiment = find_experiment(session, experiment_id)
+    job_ids = session.scalars(sa.select(Run.job_id).where(Run.experiment_id == experiment.id))
+    withdrawn = [job_id for job_id in job_ids if job_id is not None]
+    session.execute(sa.delete(Experiment).where(Experiment.id == experiment.id))
+    return withdrawn
 
 
-def _enqueue(session: Session, queue: JobQueue, runs: list[Run]) -> None:
+def _lock_unfinished(session: Session, experiment_id: int) -> list[Run]:
+    """The experiment's unfinished runs, in order, kept from their workers until the transaction ends."""
+    runs = session.scalars(
+        sa.update(Run)
+        .where(Run.experiment_id == experiment_id, Run.finished_at.is_(None))
+        .values(is_paused=Run.is_paused)
+        .returning(Run)
+    )
+    return sorted(runs, key=lambda run: run.id)
+
+
+def _take_from_jobs(runs: list[Run], *, is_paused: bool) -> list[str]:
+    job_ids = [run.job_id for run in runs if run.job_id is not None]
     for run in runs:
-        # A new job each time: whatever still works under an old id has lost the run.
-        run.job_id = f"run-{run.id}-{uuid.uuid4().hex[:12]}"
-        queue.enqueue(session, job_id=run.job_id)
+        run.job_id = None
+        run.is_paused = is_paused
+    return job_ids
 
 
 def _find_submitted(session: Session, idempotency_key: str, request: dict[str, Any]) -> int:
@@ -117,7 +141,3 @@ def _find_submitted(session: Session, idempotency_key: str, request: dict[str, A
             "for something else; use a new key for a new request."
         )
     return experiment.id
-
-
-def _update_unfinished(experiment_id: int) -> sa.Update:
-    return sa.update(Run).where(Run.experiment_id == experiment_id, Run.finished_at.is_(None))

@@ -11,6 +11,7 @@ from lab.datasets import DatasetInfo
 from lab.errors import InvalidConfigError
 
 MAX_RUNS = 1_000
+MAX_PRIORITY = 100
 # The share of the training images held out when a request does not say: 5,000 of MNIST's 60,000.
 VALIDATION_SHARE = 1 / 12
 
@@ -47,6 +48,7 @@ class ExperimentRequest:
     grid: dict[str, list[Any]] | None
     seeds: list[int]
     recipe: dict[str, Any]
+    priority: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,7 @@ class ExperimentSpec:
     dataset: str
     preset: str | None
     runs: tuple[RunConfig, ...]
+    priority: int = 0
 
 
 def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> ExperimentSpec:
@@ -78,6 +81,10 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
         # The study let the test loss set its learning rate. Only its exact repetition may.
         recipe["schedule_metric"] = "test"
     _check_counts(configs, request.seeds)
+    if not -MAX_PRIORITY <= request.priority <= MAX_PRIORITY:
+        raise InvalidConfigError(
+            f"priority is {request.priority}; it must be from {-MAX_PRIORITY} to {MAX_PRIORITY}."
+        )
     planned = [RunConfig(**{"dataset": dataset.name, **recipe, **config}) for config in configs]
     for config in planned:
         _check_sizes(config, dataset)
@@ -88,7 +95,13 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
         for seed in request.seeds
     )
     name = request.name or _make_name(is_study=is_study, dataset=dataset, num_runs=len(runs))
-    return ExperimentSpec(name=name, dataset=dataset.name, preset="study" if is_study else None, runs=runs)
+    return ExperimentSpec(
+        name=name,
+        dataset=dataset.name,
+        preset="study" if is_study else None,
+        runs=runs,
+        priority=request.priority,
+    )
 
 
 def expand_grid(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:

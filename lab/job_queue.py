@@ -6,13 +6,13 @@ own table, in the same database as everything else, so that a job and its runs a
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy.orm import Session
 
-from lab.database import Database
+from lab.database import Database, explain_database_errors
 
 QUEUE_NAME = "training"
 WORKFLOW_NAME = "train_runs"
@@ -21,30 +21,37 @@ APPLICATION_NAME = "normalization-lab"
 APPLICATION_VERSION = "1"
 POLLING_INTERVAL_SECONDS = 0.1
 
-QUEUED_STATES = ("ENQUEUED", "DELAYED")
+WAITING_STATE = "DELAYED"
+QUEUED_STATES = ("ENQUEUED", WAITING_STATE)
 RUNNING_STATE = "PENDING"
+
+# The library counts from 1 and takes the lowest number first.
+_MIDDLE_PRIORITY = 1_000
 
 JOBS = sa.Table(
     "workflow_status",
     sa.MetaData(schema="dbos"),
     sa.Column("workflow_uuid", sa.String, primary_key=True),
     sa.Column("status", sa.String),
+    sa.Column("queue_name", sa.String),
+    sa.Column("executor_id", sa.String),
 )
 """The library's documented system table, to join runs with the state of their job."""
 
 
 class StopWork(BaseException):
-    """Raised by a job to lay it down unfinished: it stays this worker's and is resumed at its next start.
+    """Raised by a job to lay it down unfinished, for whoever takes the worker's jobs over.
 
     Not an Exception: the library records any Exception as the job's failure.
     """
 
 
 class JobQueue:
-    """The service's side: put jobs in."""
+    """To put jobs in and take them out; what performs them is ``serve_jobs``."""
 
     def __init__(self, database: Database) -> None:
         """Connect lazily; ``upgrade_queue`` must have made the tables."""
+        self._database = database
         self._client = DBOSClient(
             system_database_engine=database.engine,
             application_name=APPLICATION_NAME,
@@ -52,15 +59,45 @@ class JobQueue:
             retry_connection_errors=False,
         )
 
-    def enqueue(self, session: Session, *, job_id: str) -> None:
-        """Queue the training of the runs with ``job_id`` in the caller's transaction."""
+    def enqueue(
+        self,
+        session: Session,
+        *,
+        job_id: str,
+        priority: int = 0,
+        is_resumed: bool = False,
+        delay_seconds: float = 0.0,
+    ) -> None:
+        """Queue the training of the runs with ``job_id`` in the caller's transaction.
+
+        The highest ``priority`` goes first, then what was begun before, then what was queued first.
+        """
         options = EnqueueOptions(
             workflow_name=WORKFLOW_NAME,
             queue_name=QUEUE_NAME,
             workflow_id=job_id,
             app_version=APPLICATION_VERSION,
+            priority=_MIDDLE_PRIORITY - 2 * priority - is_resumed,
         )
+        if delay_seconds:
+            options["delay_seconds"] = delay_seconds
         self._client.enqueue_in_transaction(session, options)
+
+    def withdraw(self, job_ids: Sequence[str]) -> None:
+        """Remove jobs that no run carries any more; left alone, each would be taken to find nothing to do.
+
+        One that a worker has at hand is left to it: it ends when the worker looks.
+        """
+        query = sa.select(JOBS.c.workflow_uuid).where(
+            JOBS.c.workflow_uuid.in_(job_ids), JOBS.c.status != RUNNING_STATE
+        )
+        with self._database.transaction() as session:
+            self.discard(session.scalars(query).all())
+
+    def discard(self, job_ids: Sequence[str]) -> None:
+        """Remove jobs, at hand or not; a worker that has one after all is told so when it ends it."""
+        if job_ids:
+            self._client.delete_workflows(list(job_ids))
 
     def check(self) -> None:
         """Raise if the queue does not answer."""
@@ -72,8 +109,21 @@ class JobQueue:
 
 
 def upgrade_queue(database: Database) -> None:
-    """Bring the queue's own tables to the library's version."""
-    DBOS.migrate(database.url.render_as_string(hide_password=False))
+    """Bring the queue's own tables to the library's version.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be used.
+    """
+    with explain_database_errors():
+        DBOS.migrate(database.url.render_as_string(hide_password=False))
+
+
+def list_held_jobs(session: Session) -> dict[str, str]:
+    """Ids of the jobs that a worker has taken and not finished, with the worker's."""
+    query = sa.select(JOBS.c.workflow_uuid, JOBS.c.executor_id).where(
+        JOBS.c.queue_name == QUEUE_NAME, JOBS.c.status == RUNNING_STATE
+    )
+    return {row.workflow_uuid: row.executor_id for row in session.execute(query)}
 
 
 def serve_jobs(
@@ -81,13 +131,14 @@ def serve_jobs(
 ) -> None:
     """Take jobs off the queue, one at a time, and ``perform`` each by its id, until ``stop`` is set.
 
-    A job that this worker had when it died is resumed first. ``perform`` raises ``StopWork`` to leave its
-    job unfinished; after ``stop`` it must do so, and this call waits until it has.
+    ``perform`` raises ``StopWork`` to leave its job unfinished; after ``stop`` it must do so, and this call
+    waits until it has.
     """
     is_idle = threading.Event()
     is_idle.set()
 
-    @DBOS.workflow(name=WORKFLOW_NAME)
+    # Without a limit of the library's own: how often a run may be tried is ours to say.
+    @DBOS.workflow(name=WORKFLOW_NAME, max_recovery_attempts=None)
     def train_runs() -> None:
         if stop.is_set():
             raise StopWork

@@ -1,13 +1,8 @@
-"""Everything read of experiments and runs.
-
-A run's status is derived here, from the queue's state of its job and from what the worker wrote; it is
-stored nowhere else.
-"""
+"""Everything read of experiments and runs; a run's status comes from ``lab.run_status``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,25 +12,27 @@ from sqlalchemy.orm import Session
 from lab.architecture import NUM_CLASSES
 from lab.configs import RunConfig
 from lab.errors import NotFoundError, RunNotFinishedError
-from lab.job_queue import JOBS, QUEUED_STATES, RUNNING_STATE
-from lab.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
-
-Status = Literal["queued", "running", "paused", "completed", "failed", "cancelled"]
-
-RUN_STATUS = sa.case(
-    (Run.error.is_not(None), "failed"),
-    (Run.finished_at.is_not(None), "completed"),
-    (Run.is_paused, "paused"),
-    (Run.job_id.is_(None), "cancelled"),
-    (JOBS.c.status.in_(QUEUED_STATES), "queued"),
-    (JOBS.c.status == RUNNING_STATE, "running"),
-    else_="failed",
+from lab.job_queue import JOBS
+from lab.run_status import (
+    JOB_OF_RUN,
+    LOST_JOB,
+    Status,
+    combine_statuses,
+    explain_stall,
+    is_stuck,
+    select_status,
 )
+from lab.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
+from lab.workforce import read_workforce
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One run as it stands; ``epoch`` is the last one recorded, 0 before the first."""
+    """One run as it stands.
+
+    ``epoch`` is the last one recorded, 0 before the first. ``worker`` has it while it is running. ``stalled``
+    says why it does not go on although it should.
+    """
 
     id: int
     experiment_id: int
@@ -43,7 +40,9 @@ class RunRecord:
     status: Status
     epoch: int
     device: str | None
+    worker: str | None
     error: str | None
+    stalled: str | None
     started_at: datetime | None
     finished_at: datetime | None
     last_metric: EpochMetric | None
@@ -62,15 +61,21 @@ class ExperimentRecord:
     name: str
     dataset: str
     preset: str | None
+    priority: int
     created_at: datetime
     runs: list[RunRecord]
 
     @property
     def status(self) -> Status:
         """Running while any run is; then queued, paused, failed, cancelled or completed, in this order."""
-        statuses = {run.status for run in self.runs}
-        order: tuple[Status, ...] = ("running", "queued", "paused", "failed", "cancelled", "completed")
-        return next((status for status in order if status in statuses), "completed")
+        return combine_statuses({run.status for run in self.runs})
+
+    @property
+    def stalled(self) -> str | None:
+        """Why nothing of it moves although it should; None while any run is trained."""
+        if any(run.status == "running" and not run.stalled for run in self.runs):
+            return None
+        return next((run.stalled for run in self.runs if run.stalled), None)
 
     @property
     def progress(self) -> float:
@@ -104,19 +109,16 @@ def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
     Raises:
         NotFoundError: there is none of that id.
     """
-    return _assemble(session, [find_experiment(session, experiment_id)])[0]
-
-
-def list_experiments(
-    session: Session, *, limit: int, before_id: int | None = None, dataset: str | None = None
-) -> list[ExperimentRecord]:
-    """The newest experiments first, those older than ``before_id`` if it is given."""
-    query = sa.select(Experiment).order_by(Experiment.id.desc()).limit(limit)
-    if before_id is not None:
-        query = query.where(Experiment.id < before_id)
-    if dataset is not None:
-        query = query.where(Experiment.dataset == dataset)
-    return _assemble(session, session.scalars(query).all())
+    experiment = find_experiment(session, experiment_id)
+    return ExperimentRecord(
+        id=experiment.id,
+        name=experiment.name,
+        dataset=experiment.dataset,
+        preset=experiment.preset,
+        priority=experiment.priority,
+        created_at=experiment.created_at,
+        runs=_read_runs(session, Run.experiment_id == experiment_id),
+    )
 
 
 def read_run(session: Session, run_id: int) -> RunRecord:
@@ -175,13 +177,22 @@ def read_log_probabilities(session: Session, run: RunRecord) -> NDArray[np.float
 
 def count_runs_by_status(session: Session) -> dict[str, int]:
     """How many runs there are of each status that occurs."""
-    query = (
-        sa.select(RUN_STATUS, sa.func.count()).select_from(Run).outerjoin(*_JOB_OF_RUN).group_by(RUN_STATUS)
-    )
+    status = select_status(read_workforce(session))
+    query = sa.select(status, sa.func.count()).select_from(Run).outerjoin(*JOB_OF_RUN).group_by(status)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-_JOB_OF_RUN = (JOBS, JOBS.c.workflow_uuid == Run.job_id)
+def find_stall(session: Session, experiment_id: int) -> str | None:
+    """Why a run of the experiment that waits for more than its turn does not go on; None if none does."""
+    stuck = sa.and_(Run.experiment_id == experiment_id, Run.finished_at.is_(None))
+    runs = _read_runs(session, sa.and_(stuck, is_stuck(read_workforce(session))))
+    return next((run.stalled for run in runs if run.stalled), None)
+
+
+def select_last_epoch() -> sa.ScalarSelect[int | None]:
+    """The last recorded epoch of the ``Run`` of the enclosing query; null before the first."""
+    query = sa.select(sa.func.max(EpochMetric.epoch)).where(EpochMetric.run_id == Run.id)
+    return query.correlate(Run).scalar_subquery()
 
 
 def _require_completed(run: RunRecord) -> None:
@@ -192,31 +203,13 @@ def _require_completed(run: RunRecord) -> None:
         )
 
 
-def _assemble(session: Session, experiments: Sequence[Experiment]) -> list[ExperimentRecord]:
-    runs: dict[int, list[RunRecord]] = {experiment.id: [] for experiment in experiments}
-    for run in _read_runs(session, Run.experiment_id.in_(runs)):
-        runs[run.experiment_id].append(run)
-    return [
-        ExperimentRecord(
-            id=experiment.id,
-            name=experiment.name,
-            dataset=experiment.dataset,
-            preset=experiment.preset,
-            created_at=experiment.created_at,
-            runs=runs[experiment.id],
-        )
-        for experiment in experiments
-    ]
-
-
 def _read_runs(session: Session, condition: sa.ColumnElement[bool]) -> list[RunRecord]:
-    last_epoch = (
-        sa.select(sa.func.max(EpochMetric.epoch)).where(EpochMetric.run_id == Run.id).correlate(Run)
-    ).scalar_subquery()
+    workforce = read_workforce(session)
+    is_last = sa.and_(EpochMetric.run_id == Run.id, EpochMetric.epoch == select_last_epoch())
     query = (
-        sa.select(Run, RUN_STATUS, EpochMetric)
-        .outerjoin(*_JOB_OF_RUN)
-        .outerjoin(EpochMetric, sa.and_(EpochMetric.run_id == Run.id, EpochMetric.epoch == last_epoch))
+        sa.select(Run, select_status(workforce), JOBS.c.status, JOBS.c.executor_id, EpochMetric)
+        .outerjoin(*JOB_OF_RUN)
+        .outerjoin(EpochMetric, is_last)
         .where(condition)
         .order_by(Run.id)
     )
@@ -228,13 +221,14 @@ def _read_runs(session: Session, condition: sa.ColumnElement[bool]) -> list[RunR
             status=status,
             epoch=metric.epoch if metric else 0,
             device=run.device,
+            worker=worker_id if status == "running" else None,
             error=run.error if run.error or status != "failed" else LOST_JOB,
+            stalled=explain_stall(
+                status, workforce, job_state=job_state, worker_id=worker_id, problem=run.last_problem
+            ),
             started_at=run.started_at,
             finished_at=run.finished_at,
             last_metric=metric,
         )
-        for run, status, metric in session.execute(query)
+        for run, status, job_state, worker_id, metric in session.execute(query)
     ]
-
-
-LOST_JOB = "The worker gave the job up without a reason; its log has the traceback."

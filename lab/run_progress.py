@@ -8,16 +8,34 @@ from lab.configs import RunConfig
 from lab.epochs import EpochReport, TrainingState
 from lab.tables import Checkpoint, EpochMetric, Run, TestPrediction, now
 
+# How many attempts in a row may end without a new checkpoint before a run is given up.
+MAX_ATTEMPTS = 5
 
-def begin_job(session: Session, job_id: str, *, device: str) -> list[tuple[int, RunConfig]]:
-    """Mark the job's runs started, and give those that remain to be trained.
+
+def begin_job(session: Session, job_id: str, *, device: str) -> None:
+    """Count an attempt at each of the job's runs, and give up those that too many came no further with."""
+    # The update takes the lock before the attempts are read.
+    begun = session.scalars(
+        sa.update(Run)
+        .where(Run.job_id == job_id, Run.finished_at.is_(None))
+        .values(num_attempts=Run.num_attempts + 1, device=device)
+        .returning(Run)
+    ).all()
+    for run in begun:
+        run.started_at = run.started_at or now()
+        if run.num_attempts > MAX_ATTEMPTS:
+            problem = run.last_problem or "the worker died or was killed; its log may say why."
+            run.error = f"{MAX_ATTEMPTS} attempts ended without a new checkpoint; the last one: {problem}"
+            run.finished_at = now()
+        run.last_problem = None
+
+
+def list_open_runs(session: Session, job_id: str) -> list[tuple[int, RunConfig]]:
+    """The runs that the job still has to train.
 
     A run that has finished, or that has been cancelled, paused or deleted, is no longer the job's.
     """
-    runs = session.scalars(_select_open(job_id).order_by(Run.id)).all()
-    for run in runs:
-        run.started_at = run.started_at or now()
-        run.device = device
+    runs = session.scalars(_select_open(job_id).order_by(Run.id))
     return [(run.id, RunConfig.from_json(run.config)) for run in runs]
 
 
@@ -25,6 +43,18 @@ def count_open_runs(session: Session, job_id: str) -> int:
     """How many runs the job still has to train."""
     query = sa.select(sa.func.count()).select_from(_select_open(job_id).subquery())
     return session.scalar(query) or 0
+
+
+def note_problem(session: Session, job_id: str, *, problem: str) -> None:
+    """Keep what ended the attempt at the job's runs, to say so if no other succeeds."""
+    statement = sa.update(Run).where(Run.job_id == job_id, Run.finished_at.is_(None))
+    session.execute(statement.values(last_problem=problem))
+
+
+def lay_down_job(session: Session, job_id: str) -> None:
+    """Take back the attempt at the job's runs: it is not given up for want of progress, but for a stop."""
+    statement = sa.update(Run).where(Run.job_id == job_id, Run.finished_at.is_(None))
+    session.execute(statement.values(num_attempts=0))
 
 
 def _select_open(job_id: str) -> sa.Select[tuple[Run]]:
@@ -78,7 +108,7 @@ def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochRep
             test_accuracy=report.test_accuracy,
         )
     )
-    _write_checkpoint(session, run_id, report.state)
+    _write_checkpoint(session, run, report.state)
     if is_last:
         log_probabilities = report.test_log_probabilities.float().numpy().astype("<f4").tobytes()
         session.add(TestPrediction(run_id=run_id, log_probabilities=log_probabilities))
@@ -89,7 +119,7 @@ def record_checkpoint(session: Session, run_id: int, *, job_id: str, state: Trai
     """Write a state from the middle of an epoch, if the run is still the job's, or paused."""
     run = _lock_run(session, run_id, job_id=job_id)
     if run is not None and _is_ahead(session, run_id, state):
-        _write_checkpoint(session, run_id, state)
+        _write_checkpoint(session, run, state)
 
 
 def record_failure(session: Session, run_id: int, *, job_id: str, reason: str) -> None:
@@ -122,7 +152,8 @@ def _is_ahead(session: Session, run_id: int, state: TrainingState) -> bool:
     return recorded is None or (state.epoch, state.step) > tuple(recorded)
 
 
-def _write_checkpoint(session: Session, run_id: int, state: TrainingState) -> None:
+def _write_checkpoint(session: Session, run: Run, state: TrainingState) -> None:
+    run.num_attempts = 0
     values = {
         "learning_rate": state.learning_rate,
         "schedule": state.schedule,
@@ -131,7 +162,7 @@ def _write_checkpoint(session: Session, run_id: int, state: TrainingState) -> No
     }
     session.merge(
         Checkpoint(
-            run_id=run_id,
+            run_id=run.id,
             epoch=state.epoch,
             step=state.step,
             weights=encode_tensors(state.weights),

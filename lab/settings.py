@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto (cuda, then cpu), cpu, cuda, cuda:1 …"
     )
+    hang_timeout_seconds: float = Field(
+        300.0, gt=0, description="A worker whose job makes no step for so long ends, to be started again."
+    )
     default_dataset: Literal["auto", "mnist", "digits", "fashion_mnist", "kmnist"] = Field(
         "auto",
         description="Data set of an experiment that names none; auto: mnist if it can be had, else digits.",

@@ -41,6 +41,7 @@ class Experiment(Base):
     preset: Mapped[str | None]
     request: Mapped[dict[str, Any]]
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
+    priority: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
     runs: Mapped[list["Run"]] = relationship(order_by="Run.id", passive_deletes=True)
 
@@ -59,11 +60,28 @@ class Run(Base):
     # The job that may write of this run; none once it is cancelled or paused.
     job_id: Mapped[str | None] = mapped_column(index=True)
     is_paused: Mapped[bool] = mapped_column(default=False)
+    # Attempts begun since the last new checkpoint, and what ended the last one if its worker could tell.
+    num_attempts: Mapped[int] = mapped_column(default=0)
+    last_problem: Mapped[str | None]
     device: Mapped[str | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
     metrics: Mapped[list["EpochMetric"]] = relationship(order_by="EpochMetric.epoch", passive_deletes=True)
+
+
+class Worker(Base):
+    """A worker as it was last heard of. Whether it lives, see ``lab.workforce``."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str]
+    started_at: Mapped[datetime]
+    # The database's clock, so that machines need not agree on the time.
+    heard_at_seconds: Mapped[float]
+    # How long the job at hand had not moved; none without a job.
+    idle_seconds: Mapped[float | None]
 
 
 class EpochMetric(Base):

@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, ProgrammingError
 from starlette.exceptions import HTTPException
 
-from lab.errors import LabError
+from lab.database import explain_database_error
+from lab.errors import DatabaseUnavailableError, LabError
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,8 @@ def add_error_handlers(app: FastAPI) -> None:
     async def answer_database_error(request: Request, error: DatabaseError) -> JSONResponse:
         if isinstance(error, (IntegrityError, ProgrammingError, DataError)):
             return await answer_unexpected(request, error)
-        logger.error("The database does not answer", exc_info=error)
-        reason = str(error.orig)
-        return write_error(
-            503, "database_unavailable", f"The database does not answer ({reason}); try again."
-        )
+        logger.error("The database cannot be used", exc_info=error)
+        return write_lab_error(DatabaseUnavailableError(explain_database_error(error)))
 
     @app.exception_handler(Exception)
     async def answer_unexpected(request: Request, error: Exception) -> JSONResponse:

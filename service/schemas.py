@@ -80,6 +80,9 @@ class ExperimentIn(StrictModel):
     configs: list[ConfigIn] | None = Field(None, description="The configurations; or else a grid.")
     grid: GridIn | None = Field(None, description="Every combination of the values listed.")
     seeds: StrictInt | list[StrictInt] = Field(1, description="How many seeds, from 0, or which ones.")
+    priority: StrictInt = Field(
+        0, description="From -100 to 100; queued runs of a higher priority are trained first."
+    )
     epochs: StrictInt | None = None
     batch_size: StrictInt | None = None
     learning_rate: float | None = None
@@ -104,13 +107,14 @@ class ExperimentIn(StrictModel):
                 )
             seeds = list(range(seeds))
         given: dict[str, Any] = self.model_dump(exclude_none=True)
-        shared = ("name", "dataset", "configs", "grid", "seeds")
+        shared = ("name", "dataset", "configs", "grid", "seeds", "priority")
         return ExperimentRequest(
             name=self.name,
             configs=given.get("configs"),
             grid=given.get("grid"),
             seeds=seeds,
             recipe={name: value for name, value in given.items() if name not in shared},
+            priority=self.priority,
         )
 
 

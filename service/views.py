@@ -1,11 +1,15 @@
 """What the API gives of experiments and runs."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from lab.records import ExperimentRecord, RunRecord, Status
+from lab.experiment_list import ListedExperiment
+from lab.records import ExperimentRecord, RunRecord
+from lab.run_status import Status
+from lab.tables import EpochMetric
 from service.results import find_warnings
 
 
@@ -35,7 +39,9 @@ class RunOut(BaseModel):
     test_loss: float | None
     recipe: dict[str, Any]
     device: str | None
+    worker: str | None = Field(description="Which worker trains it, while it is running.")
     error: str | None = Field(description="Why the run failed, in a sentence.")
+    stalled: str | None = Field(description="Why it does not go on although it should, in a sentence.")
     started_at: datetime | None
     finished_at: datetime | None
 
@@ -48,8 +54,11 @@ class ExperimentSummary(BaseModel):
     status: Status
     dataset: str
     preset: str | None
+    priority: int = Field(description="Queued runs of a higher priority are trained first.")
     progress: float = Field(description="Share of all epochs done, 0–1.")
+    stalled: str | None = Field(description="Why nothing moves although it should, in a sentence.")
     num_runs: int
+    num_runs_by_status: dict[Status, int]
     best_test_accuracy: float | None = Field(
         description="Highest of its runs' latest epochs; no run's epoch is picked on the test set."
     )
@@ -61,6 +70,21 @@ class ExperimentOut(ExperimentSummary):
 
     runs: list[RunOut]
     warnings: list[str] = Field(description="What keeps its figures from saying more.")
+
+
+class EpochOut(BaseModel):
+    """What one epoch of one run gave; accuracies 0–1, losses in nats."""
+
+    run_id: int
+    epoch: int
+    learning_rate: float
+    seconds: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float
+    test_accuracy: float
 
 
 class ExperimentPage(BaseModel):
@@ -108,32 +132,40 @@ def view_run(run: RunRecord) -> RunOut:
         test_loss=metric.test_loss if metric else None,
         recipe={name: getattr(config, name) for name in RECIPE_FIELDS},
         device=run.device,
+        worker=run.worker,
         error=run.error,
+        stalled=run.stalled,
         started_at=run.started_at,
         finished_at=run.finished_at,
     )
 
 
-def view_summary(experiment: ExperimentRecord) -> ExperimentSummary:
+def view_epoch(metric: EpochMetric) -> EpochOut:
+    """The epoch as the API gives it."""
+    return EpochOut.model_validate(metric, from_attributes=True)
+
+
+def view_summary(experiment: ListedExperiment) -> ExperimentSummary:
     """The experiment as a list gives it."""
+    return ExperimentSummary(num_runs=sum(experiment.num_runs_by_status.values()), **vars(experiment))
+
+
+def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
+    """The experiment as the API gives it."""
     accuracies = [run.last_metric.test_accuracy for run in experiment.runs if run.last_metric]
-    return ExperimentSummary(
+    return ExperimentOut(
         id=experiment.id,
         name=experiment.name,
         status=experiment.status,
         dataset=experiment.dataset,
         preset=experiment.preset,
+        priority=experiment.priority,
         progress=experiment.progress,
+        stalled=experiment.stalled,
         num_runs=len(experiment.runs),
+        num_runs_by_status=dict(Counter(run.status for run in experiment.runs)),
         best_test_accuracy=max(accuracies, default=None),
         created_at=experiment.created_at,
-    )
-
-
-def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
-    """The experiment as the API gives it."""
-    return ExperimentOut(
-        **view_summary(experiment).model_dump(),
         runs=[view_run(run) for run in experiment.runs],
         warnings=find_warnings([run.config for run in experiment.runs]),
     )

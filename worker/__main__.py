@@ -12,13 +12,15 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import torch
 
-from lab.database import Database
-from lab.errors import LabError
-from lab.job_queue import serve_jobs, upgrade_queue
+from lab.database import Database, explain_database_errors
+from lab.errors import DatabaseUnavailableError, LabError
+from lab.job_queue import JobQueue, serve_jobs, upgrade_queue
 from lab.logs import configure_logging
 from lab.settings import Settings, load_settings
 from lab.worker_slots import claim_slot
-from worker.jobs import Trainer, choose_device, describe_device
+from worker.caretaker import Caretaker
+from worker.devices import choose_device, describe_device
+from worker.jobs import Trainer, TrainerSettings
 
 logger = logging.getLogger("worker")
 
@@ -35,25 +37,41 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
-        serve(settings, stop=stop)
+        is_done = serve(settings, stop=stop)
     except LabError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    return 0
+        # What may pass is worth starting again for.
+        return 1 if isinstance(error, DatabaseUnavailableError) else 2
+    return 0 if is_done else 1
 
 
-def serve(settings: Settings, *, stop: threading.Event) -> None:
-    """Train what is queued on the settings' device until ``stop`` is set."""
+def serve(settings: Settings, *, stop: threading.Event) -> bool:
+    """Train what is queued on the settings' device until ``stop`` is set; False if it ends before."""
     torch.use_deterministic_algorithms(True)
     device = choose_device(settings.device)
     database = Database(settings.database_url)
     database.upgrade()
     upgrade_queue(database)
-    trainer = Trainer(database, device=device, data_dir=settings.data_dir, stop=stop)
-    with claim_slot(database) as worker_id:
-        logger.info("%s ready on %s", worker_id, describe_device(device))
+    queue = JobQueue(database)
+    trainer = Trainer(
+        database,
+        queue,
+        settings=TrainerSettings(
+            device=device, data_dir=settings.data_dir, hang_timeout_seconds=settings.hang_timeout_seconds
+        ),
+        stop=stop,
+    )
+    words = describe_device(device)
+    with (
+        explain_database_errors(),
+        claim_slot(database) as worker_id,
+        Caretaker(database, queue, worker_id=worker_id, device=words, trainer=trainer) as caretaker,
+    ):
+        logger.info("%s ready on %s", worker_id, words)
         serve_jobs(database, trainer.perform, worker_id=worker_id, stop=stop)
+    queue.close()
     database.close()
+    return not (trainer.is_device_lost or caretaker.is_slot_lost)
 
 
 if __name__ == "__main__":

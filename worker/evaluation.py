@@ -1,5 +1,6 @@
 """How well a network does on a set of pictures."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,15 +23,22 @@ class Evaluation:
     log_probabilities: Tensor
 
 
-def evaluate(network: nn.Module, image_set: ImageSet) -> Evaluation:
-    """Measure ``network`` in eval mode on pictures as they are, without augmentation or penalty."""
+def evaluate(
+    network: nn.Module, image_set: ImageSet, *, before_batch: Callable[[], None] = lambda: None
+) -> Evaluation:
+    """Measure ``network`` in eval mode on pictures as they are, without augmentation or penalty.
+
+    ``before_batch`` may raise to break off.
+    """
     was_training = network.training
     network.eval()
     batch_size = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 250)
+    answers = []
     with torch.inference_mode():
-        log_probabilities = torch.cat(
-            [network(normalize_pixels(batch.float() / 255)) for batch in image_set.images.split(batch_size)]
-        )
+        for batch in image_set.images.split(batch_size):
+            before_batch()
+            answers.append(network(normalize_pixels(batch.float() / 255)))
+        log_probabilities = torch.cat(answers)
         loss = F.nll_loss(log_probabilities, image_set.labels)
         num_correct = (log_probabilities.argmax(dim=1) == image_set.labels).sum()
     network.train(was_training)

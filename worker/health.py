@@ -4,12 +4,13 @@ import sys
 
 from lab.database import Database
 from lab.settings import load_settings
-from lab.worker_slots import list_workers
+from lab.workforce import read_workforce
 
 
 def main() -> int:
-    """Look whether any worker holds a slot; imports no PyTorch, so that it costs little."""
-    workers = list_workers(Database(load_settings().database_url))
+    """Look whether any worker is heard of; imports no PyTorch, so that it costs little."""
+    with Database(load_settings().database_url).transaction() as session:
+        workers = read_workforce(session).alive
     print(", ".join(workers) or "no worker is alive")  # noqa: T201
     return 0 if workers else 1
 

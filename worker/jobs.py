@@ -4,30 +4,47 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.orm import Session
 
 from lab.configs import RunConfig
 from lab.database import Database
 from lab.datasets import Dataset, load_dataset
-from lab.epochs import TrainingState
-from lab.errors import LabError, SettingsError
-from lab.job_queue import StopWork
+from lab.epochs import EpochReport, TrainingState
+from lab.errors import LabError
+from lab.job_queue import JobQueue, StopWork
 from lab.run_progress import (
     begin_job,
     count_open_runs,
+    lay_down_job,
+    list_open_runs,
     load_state,
+    note_problem,
     record_checkpoint,
     record_epoch,
     record_failure,
 )
+from lab.run_queueing import retry_later
+from worker.devices import describe_device
+from worker.hang_watch import HangWatch
 from worker.training import DivergedError, TrainingStoppedError, train
 
 logger = logging.getLogger(__name__)
 
 # How often a worker looks whether its runs are still its own.
 CONTROL_SECONDS = 0.5
+# Between attempts to reach a lost database, growing.
+DATABASE_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+# Lost, full, read-only or restarting: all may pass.
+PASSING_DATABASE_ERRORS = (OperationalError, InterfaceError, InternalError)
+
+T = TypeVar("T")
 
 
 class DamagedCheckpointError(Exception):
@@ -40,47 +57,81 @@ class DamagedCheckpointError(Exception):
         self.run_id = run_id
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainerSettings:
+    """Where a trainer trains, and when it gives up on a device."""
+
+    device: torch.device
+    data_dir: Path
+    hang_timeout_seconds: float = 300.0
+
+
 class Trainer:
     """Performs jobs on one device, one at a time; keeps the data set of the last one on the device."""
 
     def __init__(
-        self, database: Database, *, device: torch.device, data_dir: Path, stop: threading.Event
+        self, database: Database, queue: JobQueue, *, settings: TrainerSettings, stop: threading.Event
     ) -> None:
         self._database = database
-        self._device = device
-        self._data_dir = data_dir
-        self._stop = stop
+        self._queue = queue
+        self._device = settings.device
+        self._data_dir = settings.data_dir
+        self.stop = stop
         self._data: Dataset | None = None
+        self.watch = HangWatch(timeout_seconds=settings.hang_timeout_seconds)
+        self.job_id: str | None = None
+        self.is_device_lost = False
 
     def perform(self, job_id: str) -> None:
         """Train the runs of one job from where they stand to their last epoch.
 
         A run that cannot be trained is recorded as failed, with the reason; the others of its job go on. A
-        run that is cancelled, paused or deleted meanwhile is let go of.
+        run that is cancelled, paused or deleted meanwhile is let go of. What fails for a reason that may pass
+        is queued again.
 
         Raises:
             StopWork: the worker is to stop; all recorded epochs stand, and the steps since.
         """
-        while pending := self._begin(job_id):
-            try:
-                self._train(job_id, pending)
-            except TrainingStoppedError:
-                if self._stop.is_set():
-                    raise StopWork from None
-            except DamagedCheckpointError as error:
-                self._record_failure(error.run_id, job_id=job_id, reason=str(error))
-            except DivergedError as error:
-                run_id, _ = pending[error.run_index]
-                self._record_failure(run_id, job_id=job_id, reason=str(error))
-            except Exception as error:
-                logger.exception("Training runs %s failed", [run_id for run_id, _ in pending])
-                reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-                for run_id, _ in pending:
-                    self._record_failure(run_id, job_id=job_id, reason=reason)
+        self.job_id = job_id
+        device = describe_device(self._device)
+        try:
+            with self.watch.watch_job():
+                self._transact(lambda session: begin_job(session, job_id, device=device))
+                while pending := self._transact(lambda session: list_open_runs(session, job_id)):
+                    self._attempt(job_id, pending)
+        finally:
+            self.job_id = None
 
-    def _begin(self, job_id: str) -> list[tuple[int, RunConfig]]:
-        with self._database.transaction() as session:
-            return begin_job(session, job_id, device=describe_device(self._device))
+    def _attempt(self, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
+        """Train ``pending`` until done, or until one of them fails; whatever happens is recorded."""
+        try:
+            self._train(job_id, pending)
+        except TrainingStoppedError:
+            if self.stop.is_set():
+                self._transact(lambda session: lay_down_job(session, job_id))
+                raise StopWork from None
+        except DamagedCheckpointError as error:
+            self._record_failure(error.run_id, job_id=job_id, reason=str(error))
+        except DivergedError as error:
+            run_id, _ = pending[error.run_index]
+            self._record_failure(run_id, job_id=job_id, reason=str(error))
+        except Exception as error:
+            logger.exception("Training runs %s broke off", [run_id for run_id, _ in pending])
+            self._handle_error(error, job_id, pending)
+
+    def _handle_error(self, error: Exception, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
+        reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+        if _is_out_of_memory(error):
+            self._transact(lambda session: retry_later(session, self._queue, job_id, problem=reason))
+        elif isinstance(error, torch.AcceleratorError):
+            # Nothing can be done with the device in this process any more; another must go on.
+            self._transact(lambda session: note_problem(session, job_id, problem=reason))
+            self.is_device_lost = True
+            self.stop.set()
+            raise StopWork from error
+        else:
+            for run_id, _ in pending:
+                self._record_failure(run_id, job_id=job_id, reason=reason)
 
     def _train(self, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
         configs = [config for _, config in pending]
@@ -97,19 +148,7 @@ class Trainer:
         )
         for report in reports:
             run_id, config = pending[report.run_index]
-            with self._database.transaction() as session:
-                is_last = report.epoch == config.epochs
-                record_epoch(session, run_id, job_id=job_id, report=report, is_last=is_last)
-            logger.info(
-                "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
-                run_id,
-                config.label,
-                config.seed,
-                report.epoch,
-                config.epochs,
-                report.test_accuracy,
-                report.seconds,
-            )
+            self._record_epoch(run_id, config, job_id=job_id, report=report)
 
     def _watch_job(self, job_id: str, *, num_runs: int) -> Callable[[], bool]:
         """Tells, asked before every step, whether the worker is to stop or has lost one of the job's runs."""
@@ -117,56 +156,70 @@ class Trainer:
 
         def should_stop() -> bool:
             nonlocal next_look
-            if self._stop.is_set():
+            self.watch.step()
+            if self.stop.is_set():
                 return True
             if time.monotonic() < next_look:
                 return False
             next_look = time.monotonic() + CONTROL_SECONDS
-            with self._database.transaction() as session:
-                return count_open_runs(session, job_id) < num_runs
+            return self._transact(lambda session: count_open_runs(session, job_id)) < num_runs
 
         return should_stop
 
+    def _transact(self, operation: Callable[[Session], T]) -> T:
+        """Do it in a transaction, again and again as long as the database cannot be used.
+
+        What is in hand is kept meanwhile: a full disk or a database that restarts costs nothing but time.
+        """
+        num_failures = 0
+        while True:
+            self.watch.keep_alive()
+            try:
+                with self._database.transaction() as session:
+                    return operation(session)
+            except PASSING_DATABASE_ERRORS as error:
+                seconds = DATABASE_RETRY_SECONDS[min(num_failures, len(DATABASE_RETRY_SECONDS) - 1)]
+                num_failures += 1
+                logger.error("The database cannot be used (%s); trying again in %g s", error.orig, seconds)
+                if self.stop.wait(seconds):
+                    raise StopWork from error
+
     def _load_data(self, name: str) -> Dataset:
         if self._data is None or self._data.info.name != name:
-            self._data = load_dataset(name, data_dir=self._data_dir).to(self._device)
+            # A slow download is no hung device; one that stops fails by itself.
+            with self.watch.rest():
+                self._data = load_dataset(name, data_dir=self._data_dir).to(self._device)
         return self._data
 
     def _load_state(self, run_id: int) -> TrainingState | None:
-        with self._database.transaction() as session:
-            try:
-                return load_state(session, run_id)
-            except ValueError as error:
-                raise DamagedCheckpointError(run_id=run_id) from error
+        try:
+            return self._transact(lambda session: load_state(session, run_id))
+        except ValueError as error:
+            raise DamagedCheckpointError(run_id=run_id) from error
+
+    def _record_epoch(self, run_id: int, config: RunConfig, *, job_id: str, report: EpochReport) -> None:
+        is_last = report.epoch == config.epochs
+        self._transact(
+            lambda session: record_epoch(session, run_id, job_id=job_id, report=report, is_last=is_last)
+        )
+        logger.info(
+            "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
+            run_id,
+            config.label,
+            config.seed,
+            report.epoch,
+            config.epochs,
+            report.test_accuracy,
+            report.seconds,
+        )
 
     def _record_checkpoint(self, run_id: int, *, job_id: str, state: TrainingState) -> None:
-        with self._database.transaction() as session:
-            record_checkpoint(session, run_id, job_id=job_id, state=state)
+        self._transact(lambda session: record_checkpoint(session, run_id, job_id=job_id, state=state))
 
     def _record_failure(self, run_id: int, *, job_id: str, reason: str) -> None:
-        with self._database.transaction() as session:
-            record_failure(session, run_id, job_id=job_id, reason=reason)
+        self._transact(lambda session: record_failure(session, run_id, job_id=job_id, reason=reason))
 
 
-def choose_device(setting: str) -> torch.device:
-    """The device of LAB_DEVICE; auto is cuda where there is one, then the cpu.
-
-    Raises:
-        SettingsError: a CUDA device was asked for that is not there.
-    """
-    if setting == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    device = torch.device(setting)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise SettingsError(
-            f"LAB_DEVICE is {setting}, but this machine has {torch.cuda.device_count()} CUDA devices that "
-            "PyTorch can use; set it to cpu or auto."
-        )
-    return device
-
-
-def describe_device(device: torch.device) -> str:
-    """The device in words, with what a run's numbers depend on."""
-    if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
-    return f"cpu, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"
+def _is_out_of_memory(error: Exception) -> bool:
+    # On the CPU, PyTorch has no class of its own for it.
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -54,8 +55,8 @@ def train(
     """Train every run to its last epoch on the device that holds ``data``, an epoch of each in turn.
 
     ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
-    step. ``on_checkpoint`` is given a run's index and its state in the middle of an epoch: every
-    ``CHECKPOINT_SECONDS``, and before stopping.
+    step and every batch that is measured. ``on_checkpoint`` is given a run's index and its state in the
+    middle of an epoch: every ``CHECKPOINT_SECONDS``, and before stopping.
 
     Raises:
         TrainingStoppedError: ``should_stop`` said so.
@@ -103,6 +104,7 @@ class _Trainee:
         self.step = 0
         self.seconds = 0.0
         self.epoch_learning_rate = config.learning_rate
+        self.epoch_started_at = self.saved_at = time.monotonic()
         self.train_set, self.validation_set = split_validation(
             data.train, validation_size=config.validation_size
         )
@@ -125,13 +127,17 @@ class _Trainee:
 
     def train_epoch(self, watch: _Watch) -> EpochReport:
         """Train from where the run stands to the end of the epoch, and measure."""
-        started = time.monotonic() - self.seconds
+        self.epoch_started_at = time.monotonic() - self.seconds
+        self.saved_at = time.monotonic()
         if self.step == 0:
             self.epoch_learning_rate = self._learning_rate
-        self._train_steps(watch, started=started)
-        train = evaluate(self.network, self.train_set)
-        validation = evaluate(self.network, self.validation_set) if self.validation_set else None
-        test = evaluate(self.network, self.test_set)
+        look_up = partial(self._look_up, watch)
+        self._train_steps(look_up)
+        train = evaluate(self.network, self.train_set, before_batch=look_up)
+        validation = (
+            evaluate(self.network, self.validation_set, before_batch=look_up) if self.validation_set else None
+        )
+        test = evaluate(self.network, self.test_set, before_batch=look_up)
         self._check_finite(train, test, *filter(None, [validation]))
         watched = test if validation is None or self.config.schedule_metric == "test" else validation
         self.schedule.after_epoch(watched.loss)
@@ -140,7 +146,7 @@ class _Trainee:
             run_index=self.run_index,
             epoch=self.epoch,
             learning_rate=self.epoch_learning_rate,
-            seconds=time.monotonic() - started,
+            seconds=time.monotonic() - self.epoch_started_at,
             train_loss=train.loss,
             train_accuracy=train.accuracy,
             validation_loss=validation.loss if validation else None,
@@ -151,25 +157,28 @@ class _Trainee:
             state=self._export_state(),
         )
 
-    def _train_steps(self, watch: _Watch, *, started: float) -> None:
+    def _train_steps(self, look_up: Callable[[], None]) -> None:
         self._seed_generator(step=0)
         order = torch.randperm(len(self.train_set), generator=self.generator, device=self.generator.device)
         batches = order.split(self.config.batch_size)
         self.network.train()
-        last_checkpoint = time.monotonic()
         for indices in batches[self.step :]:
-            is_due = time.monotonic() - last_checkpoint > CHECKPOINT_SECONDS
-            is_stopped = watch.should_stop()
-            if is_due or is_stopped:
-                self.seconds = time.monotonic() - started
-                watch.on_checkpoint(self.run_index, self._export_state())
-                last_checkpoint = time.monotonic()
-            if is_stopped:
-                raise TrainingStoppedError
+            look_up()
             self._seed_generator(step=self.step + 1)
             self._step(indices)
             self.schedule.after_step()
             self.step += 1
+
+    def _look_up(self, watch: _Watch) -> None:
+        """Between two steps: hand over the state if it is due, and stop if that is asked."""
+        is_due = time.monotonic() - self.saved_at > CHECKPOINT_SECONDS
+        is_stopped = watch.should_stop()
+        if is_due or is_stopped:
+            self.seconds = time.monotonic() - self.epoch_started_at
+            watch.on_checkpoint(self.run_index, self._export_state())
+            self.saved_at = time.monotonic()
+        if is_stopped:
+            raise TrainingStoppedError
 
     def _step(self, indices: Tensor) -> None:
         images = augment(

@@ -69,6 +69,7 @@ class ExperimentView {
   #bar = progressBar("Progress of the whole experiment");
   #done = el("span", { class: "figure" });
   #time = el("time");
+  #stall = el("p", { class: "error", role: "status", hidden: true });
   #warnings = el("div");
   #announced = "";
   #shownEpochs = null;
@@ -99,6 +100,8 @@ class ExperimentView {
     this.#bar.value = experiment.progress;
     setText(this.#done, share(experiment.progress));
     setText(this.#time, age(experiment.created_at));
+    this.#stall.hidden = experiment.stalled === null;
+    setText(this.#stall, experiment.stalled ?? "");
     this.#warn(experiment.warnings);
     this.#announce(experiment);
     this.runs.update(experiment.runs);
@@ -123,6 +126,7 @@ class ExperimentView {
       el("h1", {}, experiment.name),
       el("p", { class: "facts" }, this.#badge, facts),
       el("div", { class: "bar" }, this.#bar, this.#done),
+      this.#stall,
     );
   }
 

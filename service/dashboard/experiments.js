@@ -139,6 +139,7 @@ function experimentRow(id) {
   const done = el("span", { class: "figure" });
   const best = el("span", { class: "figure strong" });
   const time = el("time", { class: "quiet" });
+  const stall = el("p", { class: "error", hidden: true });
   const element = el(
     "li",
     {},
@@ -146,8 +147,11 @@ function experimentRow(id) {
     el("div", { class: "where" }, badge, time),
     el("div", { class: "bar" }, bar, done),
     el("div", { class: "best" }, best, el("span", { class: "quiet" }, "best test accuracy")),
+    stall,
   );
   function update(experiment) {
+    stall.hidden = experiment.stalled === null;
+    setText(stall, experiment.stalled ?? "");
     setText(link, experiment.name);
     setText(facts, `${experiment.dataset} · ${count(experiment.num_runs, "run")} · no. ${experiment.id}`);
     setStatus(badge, experiment.status);

@@ -46,8 +46,9 @@ function runRow({ id, label, seed, normalization }) {
     setText(epochs, `${run.epoch} / ${run.epochs}`);
     setText(accuracy, percent(run.test_accuracy));
     trained.hidden = run.status !== "completed";
-    error.hidden = run.error === null;
-    setText(error, run.error ?? "");
+    const trouble = run.error ?? run.stalled;
+    error.hidden = trouble === null;
+    setText(error, trouble ?? "");
   }
   return { element, update };
 }

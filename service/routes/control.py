@@ -12,16 +12,20 @@ router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
 
 @router.post("/cancel")
-def cancel(experiment_id: RowId, session: SessionDep) -> ExperimentOut:
+def cancel(
+    experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
+) -> ExperimentOut:
     """Stop every unfinished run for good, between two steps; what was measured stays."""
-    cancel_experiment(session, experiment_id)
+    background.add_task(lab.queue.withdraw, cancel_experiment(session, experiment_id))
     return view_experiment(read_experiment(session, experiment_id))
 
 
 @router.post("/pause")
-def pause(experiment_id: RowId, session: SessionDep) -> ExperimentOut:
+def pause(
+    experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
+) -> ExperimentOut:
     """Stop every queued or running run, between two steps, until it is resumed."""
-    pause_experiment(session, experiment_id)
+    background.add_task(lab.queue.withdraw, pause_experiment(session, experiment_id))
     return view_experiment(read_experiment(session, experiment_id))
 
 
@@ -35,5 +39,5 @@ def resume(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Experiment
 @router.delete("", status_code=204)
 def delete(experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks) -> None:
     """Remove the experiment with all its runs, figures and weights; running ones are stopped."""
-    delete_experiment(session, experiment_id)
+    background.add_task(lab.queue.withdraw, delete_experiment(session, experiment_id))
     background.add_task(lab.database.reclaim_space)

@@ -9,8 +9,10 @@ from fastapi.responses import PlainTextResponse
 from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
 from lab.errors import RunNotFinishedError
 from lab.experiment_control import submit_experiment
+from lab.experiment_list import list_experiments
 from lab.experiment_specs import plan_experiment
-from lab.records import ExperimentRecord, Status, list_experiments, read_experiment, read_metrics
+from lab.records import read_experiment, read_metrics
+from lab.run_status import Status
 from lab.tables import EpochMetric
 from service.dependencies import LabDep, SessionDep
 from service.mistake_sheets import collect_mistakes, list_mistakes
@@ -65,14 +67,8 @@ def show_experiments(
     dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
 ) -> ExperimentPage:
     """List experiments, newest first."""
-    found: list[ExperimentRecord] = []
     # One more than asked for tells whether there is a next page.
-    while len(found) <= limit:
-        page = list_experiments(session, limit=limit + 1, before_id=cursor, dataset=dataset)
-        found += [experiment for experiment in page if status in (None, experiment.status)]
-        if len(page) <= limit:
-            break
-        cursor = page[-1].id
+    found = list_experiments(session, limit=limit + 1, before_id=cursor, status=status, dataset=dataset)
     shown = found[:limit]
     return ExperimentPage(
         experiments=[view_summary(experiment) for experiment in shown],

@@ -1,12 +1,15 @@
-"""Whether the service is well, what data sets it has, what it counts."""
+"""Whether the service is well, who works for it, what data sets it has, what it counts."""
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from pydantic import BaseModel, Field
 
 from lab.datasets import DATASETS, is_present
-from lab.records import count_runs_by_status
+from lab.records import count_runs_by_status, has_experiments
+from lab.workforce import read_workforce
 from service.dependencies import LabDep, SessionDep
 
 health_router = APIRouter(tags=["system"])
@@ -22,7 +25,7 @@ def tell_alive() -> dict[str, str]:
 @health_router.get("/readyz")
 def tell_ready(lab: LabDep, session: SessionDep) -> dict[str, str]:
     """The database and the queue answer; 503 if not."""
-    count_runs_by_status(session)
+    has_experiments(session)
     lab.queue.check()
     return {"status": "ok"}
 
@@ -45,6 +48,31 @@ def show_datasets(lab: LabDep) -> dict[str, Any]:
     }
 
 
+class WorkerOut(BaseModel):
+    """A worker process that is there."""
+
+    id: str
+    device: str
+    started_at: datetime
+    is_alive: bool = Field(description="Whether it was heard of in the last 15 seconds.")
+    is_stalled: bool = Field(description="Whether its job has not moved for 20 seconds.")
+    silent_seconds: float = Field(description="Since it was last heard of.")
+    idle_seconds: float | None = Field(description="How long its job has not moved; null without a job.")
+
+
+class WorkersOut(BaseModel):
+    """The workers on this database."""
+
+    workers: list[WorkerOut]
+
+
+@router.get("/workers")
+def show_workers(session: SessionDep) -> WorkersOut:
+    """The worker processes that are there, and whether they move."""
+    workers = read_workforce(session).workers.values()
+    return WorkersOut(workers=[WorkerOut.model_validate(worker, from_attributes=True) for worker in workers])
+
+
 @router.get("/metrics", response_class=Response)
 def show_metrics(session: SessionDep) -> Response:
     """Counts for Prometheus."""
@@ -52,4 +80,6 @@ def show_metrics(session: SessionDep) -> Response:
     runs = Gauge("lab_runs", "Runs by status.", ["status"], registry=registry)
     for status, count in count_runs_by_status(session).items():
         runs.labels(status).set(count)
+    workers = Gauge("lab_workers", "Workers that are alive.", registry=registry)
+    workers.set(len(read_workforce(session).alive))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,6 @@
-"""What the tests of the lab share: a queue, and experiments in it."""
+"""What the tests of the lab share: a queue, experiments in it, and a worker that is alive."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,8 +11,8 @@ from lab.experiment_control import submit_experiment
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue
 from lab.records import ExperimentRecord, read_experiment
-
-Submit = Callable[..., ExperimentRecord]
+from lab.worker_slots import claim_slot
+from tests.lab.situations import Submit, beat
 
 
 @pytest.fixture
@@ -24,15 +24,27 @@ def queue(database: Database) -> Iterator[JobQueue]:
 
 
 @pytest.fixture
+def worker(database: Database) -> Iterator[str]:
+    """Id of a worker that is alive: it holds its slot and was heard of just now."""
+    with claim_slot(database) as worker_id:
+        beat(database, worker_id)
+        yield worker_id
+
+
+@pytest.fixture
 def submit(database: Database, queue: JobQueue) -> Submit:
     """Submit an experiment of ``num_runs`` runs that differ in their seed."""
 
-    def submit_runs(num_runs: int = 1, *, dataset: str = "digits", **values: Any) -> ExperimentRecord:
+    def submit_runs(
+        num_runs: int = 1, *, dataset: str = "digits", priority: int = 0, **values: Any
+    ) -> ExperimentRecord:
         runs = tuple(
             RunConfig(**{"dataset": dataset, "schedule": "constant", "epochs": 3, "seed": seed, **values})
             for seed in range(num_runs)
         )
-        spec = ExperimentSpec(name="an experiment", dataset=dataset, preset=None, runs=runs)
+        spec = ExperimentSpec(
+            name="an experiment", dataset=dataset, preset=None, runs=runs, priority=priority
+        )
         with database.transaction() as session:
             experiment_id = submit_experiment(session, queue, spec=spec, request={"seeds": num_runs})
         with database.transaction() as session:

@@ -10,8 +10,11 @@ import threading
 from collections.abc import Callable
 
 from lab.database import Database
-from lab.job_queue import StopWork, serve_jobs
+from lab.job_queue import JobQueue, StopWork, list_held_jobs, serve_jobs
+from lab.run_queueing import requeue_jobs
+from lab.tables import now
 from lab.worker_slots import claim_slot
+from lab.workforce import record_heartbeat
 
 
 def main() -> None:
@@ -28,7 +31,19 @@ def main() -> None:
 
     threading.Thread(target=stop_at_end_of_input, daemon=True).start()
     with claim_slot(database) as worker_id:
+        take_over(database, worker_id)
         serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
+
+
+def take_over(database: Database, worker_id: str) -> None:
+    """Tell that the worker lives, and queue again what a dead one held under its id."""
+    queue = JobQueue(database)
+    with database.transaction() as session:
+        record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=None)
+        left = [job_id for job_id, holder in list_held_jobs(session).items() if holder == worker_id]
+        requeue_jobs(session, queue, left)
+    queue.discard(left)
+    queue.close()
 
 
 def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[str], None]:

@@ -1,14 +1,24 @@
+import json
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from lab.database import Database
-from lab.errors import DatabaseVersionError, SettingsError
+from lab.configs import RunConfig
+from lab.database import MIGRATIONS_DIR, Database, explain_database_error, seconds_now
+from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
+from lab.job_queue import upgrade_queue
+from lab.records import read_experiment, read_metrics
+from lab.run_progress import begin_job, list_open_runs
 from lab.tables import Base, EpochMetric, Experiment, Run
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -38,6 +48,53 @@ def add_experiment(database: Database) -> int:
         return experiment.id
 
 
+def upgrade_to(database: Database, revision: str) -> None:
+    """Bring the schema to what it was in an earlier version."""
+    with database.engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS_DIR))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def fill_first_revision(database: Database, config: RunConfig) -> None:
+    """Write what the first version wrote: an experiment, a run that has recorded an epoch."""
+    rows: dict[str, dict[str, Any]] = {
+        "experiments": {
+            "id": 3,
+            "name": "an old one",
+            "dataset": "digits",
+            "preset": "study",
+            "request": '{"seeds": 1}',
+            "idempotency_key": "key",
+            "created_at": "2025-06-07 08:09:10.000000",
+        },
+        "runs": {
+            "id": 5,
+            "experiment_id": 3,
+            "config": json.dumps(config.to_json()),
+            "job_id": "run-5-old",
+            "is_paused": False,
+            "device": "cpu",
+            "started_at": "2025-06-07 08:09:11.000000",
+        },
+        "epoch_metrics": {
+            "run_id": 5,
+            "epoch": 1,
+            "learning_rate": 0.04,
+            "seconds": 1.5,
+            "train_loss": 0.3,
+            "train_accuracy": 0.8,
+            "test_loss": 0.4,
+            "test_accuracy": 0.75,
+        },
+    }
+    with database.engine.begin() as connection:
+        for table, row in rows.items():
+            target = sa.table(table, *map(sa.column, row))
+            connection.execute(sa.insert(target).values(row))
+
+
 def count(database: Database, table: type[Base]) -> int:
     with database.transaction() as session:
         return session.scalar(sa.select(sa.func.count()).select_from(table)) or 0
@@ -57,6 +114,15 @@ class TestConnection:
                     "synchronous": 2,
                     "foreign_keys": 1,
                 }
+
+    def test_its_clock_counts_seconds_since_1970(self, database: Database) -> None:
+        before = time.time()
+        with database.transaction() as session:
+            seconds = session.scalar(sa.select(seconds_now()))
+        after = time.time()
+        # SQLite's clock counts days to a tenth of a millisecond.
+        assert seconds is not None
+        assert before - 0.01 <= seconds <= after + 0.01
 
     def test_folder_of_the_file_is_made(self, tmp_path: Path) -> None:
         database = Database(f"sqlite:///{tmp_path}/a/b/lab.db")
@@ -117,6 +183,38 @@ class TestTransaction:
         assert experiment.created_at.utcoffset() is not None
 
 
+class TestUnavailable:
+    def test_a_file_that_is_no_database_is_named_as_such_and_left_alone(self, tmp_path: Path) -> None:
+        path = tmp_path / "letter.txt"
+        path.write_text("Dear Sir or Madam, " * 99)
+        database = Database(f"sqlite:///{path}")
+        with pytest.raises(DatabaseUnavailableError, match=r"set LAB_DATABASE_URL to a SQLite file of this"):
+            database.upgrade()
+        with pytest.raises(DatabaseUnavailableError, match=r"set LAB_DATABASE_URL to a SQLite file of this"):
+            upgrade_queue(database)
+        assert path.read_text().startswith("Dear Sir")
+
+    def test_a_folder_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("a file")
+        with pytest.raises(DatabaseUnavailableError, match=r"The database cannot be used \(.*taken"):
+            Database(f"sqlite:///{tmp_path}/taken/deeper/lab.db")
+
+    @pytest.mark.parametrize(
+        ("reason", "advice"),
+        [
+            ("database or disk is full", "free some space on its disk"),
+            ("attempt to write a readonly database", "make its file and folder writable for this user"),
+            ("database is locked", "another program holds it; try again when that is done"),
+            ("connection refused", "try again"),
+        ],
+    )
+    def test_the_reason_comes_with_advice(self, reason: str, advice: str) -> None:
+        error = sa.exc.OperationalError("SELECT 1", {}, Exception(reason))
+        assert explain_database_error(error) == (
+            f"The database cannot be used ({reason}): {advice}. What it holds is not lost."
+        )
+
+
 class TestTables:
     def test_deleting_an_experiment_deletes_its_runs_and_their_metrics(self, database: Database) -> None:
         experiment_id = add_experiment(database)
@@ -151,6 +249,35 @@ class TestUpgrade:
         with empty.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, Base.metadata) == []
+
+    def test_what_the_first_revision_held_reads_back_whole(self, empty: Database) -> None:
+        config = RunConfig(dataset="digits", normalization="group", l1=1e-4, schedule="constant", epochs=4)
+        upgrade_to(empty, "0001")
+        fill_first_revision(empty, config)
+        empty.upgrade()
+        upgrade_queue(empty)
+        with empty.transaction() as session:
+            experiment = read_experiment(session, 3)
+            (metric,) = read_metrics(session, [5])[5]
+        assert (experiment.name, experiment.dataset, experiment.preset) == ("an old one", "digits", "study")
+        assert experiment.created_at == datetime(2025, 6, 7, 8, 9, 10, tzinfo=UTC)
+        assert (experiment.priority, experiment.progress) == (0, 1 / 4)
+        (run,) = experiment.runs
+        assert (run.id, run.config, run.device, run.epoch) == (5, config, "cpu", 1)
+        assert run.started_at == datetime(2025, 6, 7, 8, 9, 11, tzinfo=UTC)
+        assert (metric.test_accuracy, metric.train_loss, metric.validation_loss) == (0.75, 0.3, None)
+
+    def test_a_run_of_the_first_revision_can_be_trained(self, empty: Database) -> None:
+        config = RunConfig(dataset="digits", schedule="constant")
+        upgrade_to(empty, "0001")
+        fill_first_revision(empty, config)
+        empty.upgrade()
+        with empty.transaction() as session:
+            begin_job(session, "run-5-old", device="cpu")
+        with empty.transaction() as session:
+            assert list_open_runs(session, "run-5-old") == [(5, config)]
+            run = session.get_one(Run, 5)
+            assert (run.num_attempts, run.last_problem) == (1, None)
 
     def test_a_second_time_changes_nothing(self, empty: Database) -> None:
         empty.upgrade()

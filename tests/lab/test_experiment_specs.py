@@ -26,10 +26,16 @@ def plan(
     configs: list[dict[str, Any]] | None = None,
     grid: dict[str, list[Any]] | None = None,
     seeds: list[int] | None = None,
+    priority: int = 0,
     **recipe: Any,
 ) -> ExperimentSpec:
     request = ExperimentRequest(
-        name=name, configs=configs, grid=grid, seeds=[0] if seeds is None else seeds, recipe=recipe
+        name=name,
+        configs=configs,
+        grid=grid,
+        seeds=[0] if seeds is None else seeds,
+        recipe=recipe,
+        priority=priority,
     )
     return plan_experiment(request, dataset=DATASETS[dataset])
 
@@ -147,6 +153,20 @@ class TestRefusals:
         assert len(plan(configs=configs, seeds=list(range(MAX_RUNS // 2))).runs) == MAX_RUNS
         with pytest.raises(InvalidConfigError, match="2 configurations × 501 seeds are 1002 runs"):
             plan(configs=configs, seeds=list(range(MAX_RUNS // 2 + 1)))
+
+
+class TestPriority:
+    @pytest.mark.parametrize("priority", [-100, -1, 0, 100])
+    def test_is_carried_over(self, priority: int) -> None:
+        assert plan(priority=priority).priority == priority
+        assert plan(configs=[{}], priority=priority).priority == priority
+
+    @pytest.mark.parametrize("priority", [-101, 101, 10**30])
+    def test_is_refused_beyond_its_limits(self, priority: int) -> None:
+        with pytest.raises(
+            InvalidConfigError, match=rf"^priority is {priority}; it must be from -100 to 100\.$"
+        ):
+            plan(priority=priority)
 
 
 class TestGrid:

@@ -8,12 +8,15 @@ import pytest
 import sqlalchemy as sa
 
 from lab.database import Database
+from lab.experiment_control import pause_experiment, resume_experiment
 from lab.job_queue import JOBS, JobQueue, upgrade_queue
 from lab.records import ExperimentRecord, RunRecord, read_run
+from lab.run_progress import begin_job
+from lab.run_queueing import retry_later
+from lab.tables import Run
+from tests.lab.situations import Submit, read_job, set_job, take
 
 REPOSITORY = Path(__file__).parent.parent.parent
-
-Submit = Callable[..., ExperimentRecord]
 
 
 class WorkerProcess:
@@ -74,6 +77,14 @@ def read_first_run(database: Database, experiment: ExperimentRecord) -> RunRecor
         return read_run(session, experiment.runs[0].id)
 
 
+def pause_and_resume(database: Database, queue: JobQueue, experiment: ExperimentRecord) -> None:
+    with database.transaction() as session:
+        lost_jobs = pause_experiment(session, experiment.id)
+    queue.withdraw(lost_jobs)
+    with database.transaction() as session:
+        resume_experiment(session, queue, experiment.id)
+
+
 def read_job_states(database: Database) -> list[str]:
     with database.transaction() as session:
         return list(session.scalars(sa.select(JOBS.c.status).order_by(JOBS.c.workflow_uuid)))
@@ -97,6 +108,32 @@ class TestEnqueue:
         submit(2)
         upgrade_queue(database)
         assert read_job_states(database) == ["ENQUEUED"] * 2
+
+    @pytest.mark.parametrize(
+        ("state", "is_left"), [("ENQUEUED", False), ("DELAYED", False), ("PENDING", True)]
+    )
+    def test_what_is_withdrawn_is_gone_unless_a_worker_has_it(
+        self, database: Database, submit: Submit, queue: JobQueue, state: str, is_left: bool
+    ) -> None:
+        withdrawn, _other = submit(2).runs
+        job_id = set_job(database, withdrawn.id, state=state, worker_id="worker-1")
+        queue.withdraw([job_id, "run-of-nobody"])
+        assert read_job_states(database) == [state] * is_left + ["ENQUEUED"]
+
+    def test_what_is_discarded_is_gone_even_if_a_worker_has_it(
+        self, database: Database, submit: Submit, queue: JobQueue
+    ) -> None:
+        taken, _other = submit(2).runs
+        queue.discard([take(database, taken.id), "run-of-nobody"])
+        assert read_job_states(database) == ["ENQUEUED"]
+
+    def test_nothing_can_be_withdrawn_and_discarded(
+        self, database: Database, submit: Submit, queue: JobQueue
+    ) -> None:
+        submit()
+        queue.withdraw([])
+        queue.discard([])
+        assert read_job_states(database) == ["ENQUEUED"]
 
     def test_check_answers(self, queue: JobQueue) -> None:
         queue.check()
@@ -133,6 +170,45 @@ class TestServe:
         assert sorted(read_job_states(database)) == ["PENDING", "SUCCESS", "SUCCESS"]
 
 
+class TestOrder:
+    def test_higher_priority_goes_first_then_what_was_begun_before_then_what_was_queued_first(
+        self, database: Database, submit: Submit, queue: JobQueue, start_worker: StartWorker
+    ) -> None:
+        lowest, never_begun, begun, fresh = (submit(priority=priority) for priority in (-100, 0, 0, 0))
+        with database.transaction() as session:
+            begin_job(session, read_job(session, begun.runs[0].id), device="cpu")
+        for experiment in (never_begun, begun):
+            pause_and_resume(database, queue, experiment)
+        higher, highest = submit(priority=1), submit(priority=100)
+        worker = start_worker("finish")
+        worker.serve()
+        expected = (highest, higher, begun, fresh, never_begun, lowest)
+        performed = [worker.wait_for_job()[1] for _ in expected]
+        assert performed == [experiment.runs[0].id for experiment in expected]
+        # Nobody takes what was withdrawn.
+        assert worker.stop() == []
+
+    def test_job_to_be_tried_again_waits_for_its_time(
+        self, database: Database, submit: Submit, queue: JobQueue, start_worker: StartWorker
+    ) -> None:
+        waiting, other = submit(), submit()
+        with database.transaction() as session:
+            run = session.get_one(Run, waiting.runs[0].id)
+            # So many that the wait is longer than this test can take.
+            run.num_attempts = 60
+            failed_job = str(run.job_id)
+            retry_later(session, queue, failed_job, problem="no memory")
+        queue.withdraw([failed_job])
+        worker = start_worker("finish")
+        worker.serve()
+        assert worker.wait_for_job()[1] == other.runs[0].id
+        assert read_first_run(database, waiting).status == "queued"
+        with database.transaction() as session:
+            session.execute(sa.text("UPDATE workflow_status SET delay_until_epoch_ms = 0"))
+        assert worker.wait_for_job()[1] == waiting.runs[0].id
+        assert worker.stop() == []
+
+
 class TestResume:
     def test_job_laid_down_is_resumed_by_the_same_worker_id(
         self, database: Database, submit: Submit, start_worker: StartWorker
@@ -141,22 +217,30 @@ class TestResume:
         holding, successor = start_worker("hold"), start_worker("finish")
         holding.serve()
         assert holding.wait_for_job() == ("worker-1", experiment.runs[0].id)
-        assert read_first_run(database, experiment).status == "running"
+        held = read_first_run(database, experiment)
+        assert (held.status, held.worker) == ("running", "worker-1")
         assert holding.stop() == []
         assert read_job_states(database) == ["PENDING", "ENQUEUED"]
+        # Nobody trains it any more, whatever the queue says.
+        assert read_first_run(database, experiment).status == "queued"
         successor.serve()
         performed = [successor.wait_for_job() for _ in experiment.runs]
-        assert sorted(performed) == [("worker-1", run.id) for run in experiment.runs]
+        assert performed == [("worker-1", run.id) for run in experiment.runs]
         assert successor.stop() == []
+        assert sorted(read_job_states(database)) == ["SUCCESS", "SUCCESS"]
 
     def test_job_of_a_killed_worker_is_resumed_by_the_next_that_starts(
-        self, submit: Submit, start_worker: StartWorker
+        self, database: Database, submit: Submit, start_worker: StartWorker
     ) -> None:
         experiment = submit(1)
         holding, successor = start_worker("hold"), start_worker("finish")
         holding.serve()
         holding.wait_for_job()
+        assert read_first_run(database, experiment).status == "running"
         holding.kill()
+        dead = read_first_run(database, experiment)
+        assert (dead.status, dead.worker) == ("queued", None)
+        assert "No worker is alive" in str(dead.stalled)
         successor.serve()
         assert successor.wait_for_job() == ("worker-1", experiment.runs[0].id)
         assert successor.stop() == []

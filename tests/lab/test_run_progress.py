@@ -1,11 +1,8 @@
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import torch
-from sqlalchemy.orm import Session
 
 from lab.checkpoints import decode_tensors
 from lab.configs import RunConfig
@@ -14,54 +11,17 @@ from lab.epochs import EpochReport, TrainingState
 from lab.experiment_control import cancel_experiment, pause_experiment, resume_experiment
 from lab.job_queue import JobQueue
 from lab.records import ExperimentRecord, read_log_probabilities, read_metrics, read_run, read_weights
-from lab.run_progress import begin_job, load_state, record_checkpoint, record_epoch, record_failure
+from lab.run_progress import (
+    begin_job,
+    count_open_runs,
+    list_open_runs,
+    load_state,
+    record_checkpoint,
+    record_epoch,
+    record_failure,
+)
 from lab.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
-
-Submit = Callable[..., ExperimentRecord]
-
-
-def make_report(epoch: int, **values: Any) -> EpochReport:
-    generator = torch.Generator().manual_seed(epoch)
-    state = TrainingState(
-        epoch=epoch,
-        step=0,
-        seconds=0.0,
-        epoch_learning_rate=0.04,
-        weights={
-            "conv1.weight": torch.randn(2, 1, 3, 3, generator=generator),
-            "norm1.num_batches_tracked": torch.tensor(epoch * 11),
-        },
-        momentum={"conv1.weight": torch.randn(2, 1, 3, 3, generator=generator)},
-        learning_rate=0.04 * 0.8**epoch,
-        schedule={"best": 0.1 + 0.2, "num_bad_epochs": 1},
-    )
-    figures = {
-        "learning_rate": 0.04,
-        "seconds": 1.5,
-        "train_loss": 1 / epoch,
-        "train_accuracy": 0.5,
-        "validation_loss": None,
-        "validation_accuracy": None,
-        "test_loss": 2 / epoch,
-        "test_accuracy": 0.1 * epoch,
-    }
-    answers = torch.randn(7, 10, generator=generator).log_softmax(dim=1)
-    return EpochReport(
-        **{
-            **figures,
-            "run_index": 0,
-            "epoch": epoch,
-            "test_log_probabilities": answers,
-            "state": state,
-            **values,
-        }
-    )
-
-
-def read_job(session: Session, run_id: int) -> str:
-    """Id of the job that the run has, or had when it was deleted."""
-    run = session.get(Run, run_id)
-    return f"run-{run_id}" if run is None else str(run.job_id)
+from tests.lab.situations import Submit, make_report, read_job
 
 
 def record(database: Database, run_id: int, report: EpochReport, *, is_last: bool = False) -> None:
@@ -70,10 +30,12 @@ def record(database: Database, run_id: int, report: EpochReport, *, is_last: boo
 
 
 def begin(database: Database, *run_ids: int, device: str = "cpu") -> list[tuple[int, RunConfig]]:
-    """Begin one job of these runs."""
+    """Begin one job of these runs, and list what it has to train."""
     with database.transaction() as session:
         session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id="together"))
-        return begin_job(session, "together", device=device)
+        begin_job(session, "together", device=device)
+    with database.transaction() as session:
+        return list_open_runs(session, "together")
 
 
 def record_state(database: Database, run_id: int, *, job_id: str, epoch: int, step: int) -> None:
@@ -120,6 +82,26 @@ class TestBegin:
             run = read_run(session, run_id)
         assert run.started_at == started_at
         assert run.device == "another"
+
+    def test_leaves_a_job_that_has_lost_its_runs_with_nothing_to_train(
+        self, database: Database, submit: Submit
+    ) -> None:
+        experiment = submit(2)
+        first, second = (run.id for run in experiment.runs)
+        begin(database, first, second)
+
+        def count() -> int:
+            with database.transaction() as session:
+                return count_open_runs(session, "together")
+
+        assert count() == 2
+        record(database, first, make_report(3), is_last=True)
+        assert count() == 1
+        with database.transaction() as session:
+            cancel_experiment(session, experiment.id)
+        assert count() == 0
+        with database.transaction() as session:
+            assert list_open_runs(session, "together") == []
 
     def test_leaves_out_what_is_finished_failed_or_gone(self, database: Database, submit: Submit) -> None:
         finished, failed, open_run = submit(3).runs

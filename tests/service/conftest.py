@@ -13,7 +13,7 @@ from lab.settings import Settings
 from lab.tables import Run
 from service.app import create_app
 from service.dependencies import Lab
-from worker.jobs import Trainer
+from worker.jobs import Trainer, TrainerSettings
 
 
 @pytest.fixture
@@ -32,10 +32,12 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def trainer(app: FastAPI) -> Trainer:
     """Trains runs in this process, as the worker would: ``trainer.perform(job_id)``."""
-    lab: Lab = app.state.lab
-    return Trainer(
-        lab.database, device=torch.device("cpu"), data_dir=lab.settings.data_dir, stop=threading.Event()
-    )
+    return make_trainer(app.state.lab)
+
+
+def make_trainer(lab: Lab) -> Trainer:
+    settings = TrainerSettings(device=torch.device("cpu"), data_dir=lab.settings.data_dir)
+    return Trainer(lab.database, lab.queue, settings=settings, stop=threading.Event())
 
 
 @pytest.fixture
@@ -61,9 +63,7 @@ def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCli
     )
     app = create_app(settings)
     lab: Lab = app.state.lab
-    trainer = Trainer(
-        lab.database, device=torch.device("cpu"), data_dir=settings.data_dir, stop=threading.Event()
-    )
+    trainer = make_trainer(lab)
     with TestClient(app, raise_server_exceptions=False) as client:
         configs = [
             {"normalization": "batch", "l2": 1e-3},

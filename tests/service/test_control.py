@@ -154,7 +154,7 @@ def test_a_run_deleted_in_training_leaves_nothing_behind(
         return False
 
     monkeypatch.setattr(
-        trainer, "_stop", type("Stop", (), {"is_set": staticmethod(delete_in_the_second_epoch)})
+        trainer, "stop", type("Stop", (), {"is_set": staticmethod(delete_in_the_second_epoch)})
     )
     monkeypatch.setattr(jobs, "CONTROL_SECONDS", 0.0)
     trainer.perform(str(job_id))

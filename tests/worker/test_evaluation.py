@@ -85,3 +85,21 @@ def test_order_of_the_pictures_is_kept(network: nn.Sequential, tiny: Dataset) ->
         evaluate(network, backwards).log_probabilities.flip(0),
         evaluate(network, tiny.test).log_probabilities,
     )
+
+
+def test_tells_of_every_batch_before_it_is_measured(
+    network: nn.Sequential, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(evaluation.EVALUATION_BATCH_SIZE, "cpu", 15)
+    order: list[str] = []
+    network.register_forward_hook(lambda *_: order.append("measured"))
+    evaluate(network, tiny.test, before_batch=lambda: order.append("told"))
+    assert order == ["told", "measured"] * 3
+
+
+def test_is_broken_off_by_what_it_tells(network: nn.Sequential, tiny: Dataset) -> None:
+    def refuse() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        evaluate(network, tiny.test, before_batch=refuse)

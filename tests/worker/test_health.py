@@ -1,14 +1,18 @@
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+import sqlalchemy as sa
 
 from lab.database import Database
+from lab.tables import Worker, now
 from lab.worker_slots import claim_slot
+from lab.workforce import SILENT_SECONDS, record_heartbeat
+from tests.conftest import REPOSITORY
 from worker.health import main
 
-REPOSITORY = Path(__file__).parent.parent.parent
 RUN_AND_LIST_IMPORTS = """
 import runpy, sys
 try:
@@ -25,19 +29,49 @@ def database_url(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(database.url)
 
 
+@contextmanager
+def work(database: Database) -> Iterator[str]:
+    """A worker that has been heard of and holds its slot while the block runs; its id."""
+    with claim_slot(database) as worker_id:
+        with database.transaction() as session:
+            record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=None)
+        yield worker_id
+
+
 def test_says_which_workers_are_alive(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    with claim_slot(database), claim_slot(database):
+    with work(database), work(database):
         assert main() == 0
     assert capsys.readouterr().out == "worker-1, worker-2\n"
 
 
-def test_fails_when_none_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fails_when_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert main() == 1
     assert capsys.readouterr().out == "no worker is alive\n"
 
 
-def test_exits_with_its_answer_and_costs_no_pytorch(database: Database) -> None:
+def test_fails_when_the_only_one_has_died(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with work(database):
+        pass
+    assert main() == 1
+    assert capsys.readouterr().out == "no worker is alive\n"
+
+
+def test_fails_when_none_is_heard_of_any_more(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    with work(database):
+        with database.transaction() as session:
+            then = Worker.heard_at_seconds - SILENT_SECONDS - 1
+            session.execute(sa.update(Worker).values(heard_at_seconds=then))
+        assert main() == 1
+    assert capsys.readouterr().out == "no worker is alive\n"
+
+
+def test_slot_of_a_worker_that_was_never_heard_of_is_no_sign_of_life(database: Database) -> None:
     with claim_slot(database):
+        assert main() == 1
+
+
+def test_exits_with_its_answer_and_costs_no_pytorch(database: Database) -> None:
+    with work(database):
         result = subprocess.run(
             [sys.executable, "-c", RUN_AND_LIST_IMPORTS],
             cwd=REPOSITORY,

@@ -5,6 +5,9 @@ import pytest
 import torch
 
 from lab.database import Database
+from tests.waiting import wait_until
+from tests.worker.bench import Bench
+from tests.worker.conftest import StartWorker
 from worker.__main__ import main
 
 
@@ -50,3 +53,35 @@ def test_newer_database_is_a_sentence_too(
     monkeypatch.setenv("LAB_DEVICE", "cpu")
     assert main() == 2
     assert "was written by a newer version of this software" in capsys.readouterr().err
+
+
+def test_worker_that_loses_its_device_ends_and_the_next_goes_on_bit_for_bit(
+    bench: Bench, start_worker: StartWorker
+) -> None:
+    experiment = bench.submit({"l1": 1e-4}, {"l1": 1e-4})
+
+    assert start_worker("lose device").wait(120) == 1
+    # It has let go of the run by itself: whoever is there may train it.
+    waiting = bench.read(experiment.id)
+    assert [(run.status, run.epoch) for run in waiting.runs] == [("queued", 1), ("queued", 0)]
+
+    restarted = start_worker("lose device")
+    wait_until(lambda: bench.read(experiment.id).status == "completed", timeout_seconds=120, what="both runs")
+    restarted.terminate()
+    assert restarted.wait(60) == 0
+    interrupted, whole = experiment.runs
+    assert bench.read_result(interrupted) == bench.read_result(whole)
+
+
+def test_worker_out_of_memory_trains_the_next_run_and_then_that_one_bit_for_bit(
+    bench: Bench, start_worker: StartWorker
+) -> None:
+    experiment = bench.submit({"l1": 1e-4}, {"l1": 1e-4})
+    worker = start_worker("run out of memory")
+    wait_until(lambda: bench.read(experiment.id).status == "completed", timeout_seconds=120, what="both runs")
+    assert worker.poll() is None
+    interrupted, whole = bench.read(experiment.id).runs
+    assert interrupted.finished_at is not None
+    assert whole.finished_at is not None
+    assert interrupted.finished_at > whole.finished_at
+    assert bench.read_result(interrupted) == bench.read_result(whole)

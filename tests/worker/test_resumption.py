@@ -10,7 +10,7 @@ from lab.checkpoints import decode_tensors, decode_values, encode_tensors
 from lab.configs import RunConfig
 from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
-from worker import training
+from worker import evaluation, training
 from worker.training import TrainingStoppedError, train
 
 EPOCHS = 4
@@ -91,37 +91,61 @@ def test_resumed_at_any_step(schedule: str, tiny: Dataset, monkeypatch: pytest.M
     uninterrupted = list(train([config], tiny, on_checkpoint=lambda _, state: states.append(state)))
 
     positions = [(state.epoch, state.step) for state in states]
-    assert positions == sorted(set(positions))
-    assert {epoch for epoch, _ in positions} == {0, 1}
-    assert max(step for _, step in positions) >= 2
+    assert positions == sorted(positions)
+    # The last of an epoch's are handed over while the three steps' network is measured.
+    assert set(positions) == {(epoch, step) for epoch in range(2) for step in range(4)}
     for state in states:
         resumed = list(train([config], tiny, states=[write_and_read(state)]))
         assert_identical(resumed, uninterrupted[state.epoch :])
 
 
+def stop_after(config: RunConfig, data: Dataset, *, allowed: int) -> tuple[list[EpochReport], TrainingState]:
+    """Stop when asked once more than ``allowed``; what was reported, and the one state handed over."""
+    answers = iter([False] * allowed + [True])
+    reports: list[EpochReport] = []
+    states: list[TrainingState] = []
+    training_to_stop = train(
+        [config],
+        data,
+        should_stop=lambda: next(answers),
+        on_checkpoint=lambda _, state: states.append(state),
+    )
+    with pytest.raises(TrainingStoppedError):
+        reports.extend(training_to_stop)
+    (state,) = states
+    return reports, state
+
+
 def test_a_stop_hands_over_the_step_it_came_to(tiny: Dataset) -> None:
     config = make_config("onecycle", epochs=2)
     uninterrupted = list(train([config], tiny))
-    asked = 0
-    states: list[TrainingState] = []
 
-    def stop_before_third_step() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked == 3
+    _, state = stop_after(config, tiny, allowed=2)
 
-    with pytest.raises(TrainingStoppedError):
-        list(
-            train(
-                [config],
-                tiny,
-                should_stop=stop_before_third_step,
-                on_checkpoint=lambda _, state: states.append(state),
-            )
-        )
+    assert (state.epoch, state.step) == (0, 2)
+    assert_identical(list(train([config], tiny, states=[state])), uninterrupted)
 
-    assert [(state.epoch, state.step) for state in states] == [(0, 2)]
-    assert_identical(list(train([config], tiny, states=states)), uninterrupted)
+
+# Two steps, then five batches of the 76 training images, two of the 20 held out, three of the 40 to test.
+@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize(
+    "allowed", [2, 4, 7, 8, 9, 11], ids=["train", "train+", "validation", "validation+", "test", "test+"]
+)
+def test_a_stop_while_the_network_is_measured_costs_not_one_bit(
+    tiny: Dataset, allowed: int, epoch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(evaluation.EVALUATION_BATCH_SIZE, "cpu", 16)
+    config = make_config(
+        "plateau", epochs=3, learning_rate=0.8, validation_size=20, schedule_metric="validation"
+    )
+    uninterrupted = list(train([config], tiny))
+
+    reports, state = stop_after(config, tiny, allowed=12 * epoch + allowed)
+
+    assert (state.epoch, state.step) == (epoch, 2)
+    assert_identical(reports, uninterrupted[:epoch])
+    for handed_over in (state, write_and_read(state)):
+        assert_identical(list(train([config], tiny, states=[handed_over])), uninterrupted[epoch:])
 
 
 def test_plateau_of_these_tests_has_something_to_do(tiny: Dataset) -> None:

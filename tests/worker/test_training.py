@@ -13,6 +13,7 @@ from lab.datasets import Dataset, ImageSet
 from lab.epochs import EpochReport
 from lab.networks import build_network
 from lab.pixels import normalize_pixels
+from worker import evaluation
 from worker.evaluation import evaluate
 from worker.training import DivergedError, TrainingStoppedError, split_validation, train
 
@@ -291,23 +292,28 @@ def follow_plateau(losses: list[float]) -> list[float]:
 
 
 class TestStop:
-    def test_is_asked_before_every_step(self, tiny: Dataset) -> None:
+    def test_is_asked_before_every_step_and_every_batch_that_is_measured(
+        self, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(evaluation.EVALUATION_BATCH_SIZE, "cpu", 30)
         asked: list[int] = []
 
         def should_stop() -> bool:
             asked.append(len(asked))
             return False
 
-        list(train([make_config()], tiny, should_stop=should_stop))
-        assert len(asked) == 2 * STEPS_PER_EPOCH
+        list(train([make_config(validation_size=16)], tiny, should_stop=should_stop))
+        # 80 images to train on, 16 held out, 40 to test.
+        assert len(asked) == 2 * (STEPS_PER_EPOCH + 3 + 1 + 2)
 
-    @pytest.mark.parametrize("allowed_steps", [0, 1, STEPS_PER_EPOCH, 2 * STEPS_PER_EPOCH - 1])
-    def test_ends_the_training_and_leaves_what_was_reported(self, tiny: Dataset, allowed_steps: int) -> None:
-        answers = iter([False] * allowed_steps + [True])
+    @pytest.mark.parametrize("allowed", [0, 1, STEPS_PER_EPOCH, 4, 5, 5 + STEPS_PER_EPOCH - 1, 9])
+    def test_ends_the_training_and_leaves_what_was_reported(self, tiny: Dataset, allowed: int) -> None:
+        # Five questions an epoch: three steps, and one batch of each of the two sets.
+        answers = iter([False] * allowed + [True])
         reports: list[EpochReport] = []
         with pytest.raises(TrainingStoppedError):
             reports.extend(train([make_config()], tiny, should_stop=lambda: next(answers)))
-        assert_identical(reports, train_alone(make_config(), tiny)[: allowed_steps // STEPS_PER_EPOCH])
+        assert_identical(reports, train_alone(make_config(), tiny)[: allowed // 5])
 
 
 def test_diverged_run_is_named_with_its_learning_rate(tiny: Dataset) -> None:

@@ -1,0 +1,152 @@
+"""A trainer on a real database and a tiny data set in MNIST's files: what its runs give, what befalls it."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import torch
+from torch import Tensor
+
+from lab.configs import RunConfig
+from lab.database import Database
+from lab.experiment_control import submit_experiment
+from lab.experiment_specs import ExperimentSpec
+from lab.job_queue import JobQueue
+from lab.records import (
+    ExperimentRecord,
+    RunRecord,
+    read_experiment,
+    read_log_probabilities,
+    read_metrics,
+    read_weights,
+)
+from lab.tables import EpochMetric, Run
+from worker import training
+from worker.jobs import Trainer, TrainerSettings
+
+CPU = torch.device("cpu")
+STEPS_PER_EPOCH = 3
+# Before each step, and before the one batch of the training and of the test set.
+ASKED_PER_EPOCH = STEPS_PER_EPOCH + 2
+
+Result = tuple[list[tuple[float | None, ...]], bytes, bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Where the tests' runs are queued, trained and read."""
+
+    database: Database
+    queue: JobQueue
+    data_dir: Path
+
+    def submit(self, *configs: dict[str, Any]) -> ExperimentRecord:
+        """Queue runs of these configurations, two epochs of three steps unless they say otherwise."""
+        defaults = {"dataset": "mnist", "schedule": "constant", "epochs": 2, "batch_size": 32}
+        runs = tuple(RunConfig(**{**defaults, **config}) for config in configs)
+        spec = ExperimentSpec(name="x", dataset="mnist", preset=None, runs=runs)
+        with self.database.transaction() as session:
+            experiment_id = submit_experiment(session, self.queue, spec=spec, request={})
+        return self.read(experiment_id)
+
+    def read(self, experiment_id: int) -> ExperimentRecord:
+        with self.database.transaction() as session:
+            return read_experiment(session, experiment_id)
+
+    def read_row(self, run: RunRecord) -> Run:
+        with self.database.transaction() as session:
+            return session.get_one(Run, run.id)
+
+    def make_trainer(self, *, stop: threading.Event | None = None) -> Trainer:
+        return Trainer(
+            self.database,
+            self.queue,
+            settings=TrainerSettings(device=CPU, data_dir=self.data_dir),
+            stop=stop or threading.Event(),
+        )
+
+    def perform(self, runs: list[RunRecord], *, stop: threading.Event | None = None) -> None:
+        """Perform the job that the first of these runs has now, as one job for all of them."""
+        job_id = self.read_row(runs[0]).job_id
+        with self.database.transaction() as session:
+            run_ids = [run.id for run in runs]
+            session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id=job_id))
+        self.make_trainer(stop=stop).perform(str(job_id))
+
+    def read_figures(self, run: RunRecord) -> list[tuple[float | None, ...]]:
+        """The run's metrics, all but their durations."""
+        columns = EpochMetric.__table__.columns
+        names = [column.key for column in columns if column.key not in ("run_id", "seconds")]
+        with self.database.transaction() as session:
+            metrics = read_metrics(session, [run.id])[run.id]
+            return [tuple(getattr(metric, name) for name in names) for metric in metrics]
+
+    def read_result(self, run: RunRecord) -> Result:
+        """All that a completed run leaves: its figures, its weights, its answers on the test set."""
+        (now,) = (each for each in self.read(run.experiment_id).runs if each.id == run.id)
+        assert now.status == "completed", now.error
+        with self.database.transaction() as session:
+            answers = read_log_probabilities(session, now).tobytes()
+            return self.read_figures(run), read_weights(session, now), answers
+
+
+class CalledOff(threading.Event):
+    """A stop that does something when it has been asked ``calls`` times: by default it is set."""
+
+    def __init__(self, calls: int, action: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self._remaining = calls
+        self._action = action or self.set
+
+    def is_set(self) -> bool:
+        if self._remaining == 0:
+            self._action()
+        self._remaining -= 1
+        return super().is_set()
+
+
+class Disk:
+    """The disk under a SQLite database: full or read-only to all connections, from ``fail`` to ``repair``."""
+
+    FAULTS = {  # noqa: RUF012
+        # The errors are SQLite's own: "database or disk is full", "attempt to write a readonly database".
+        "full": ("PRAGMA max_page_count=1", "database or disk is full"),
+        "read-only": ("PRAGMA query_only=ON", "attempt to write a readonly database"),
+    }
+
+    def __init__(self, database: Database) -> None:
+        self._fault: str | None = None
+        sa.event.listen(database.engine, "begin", self._set_limits)
+
+    def fail(self, fault: str) -> None:
+        """Fail from the next transaction on."""
+        self._fault = self.FAULTS[fault][0]
+
+    def repair(self) -> None:
+        self._fault = None
+
+    def _set_limits(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("PRAGMA query_only=OFF")
+        connection.exec_driver_sql("PRAGMA max_page_count=1073741823")
+        if self._fault:
+            connection.exec_driver_sql(self._fault)
+
+
+def break_steps(
+    monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], *, is_broken: Callable[[int], bool]
+) -> None:
+    """Have those training steps raise, counted from 1 over all runs and attempts."""
+    take_step = training._Trainee._step
+    numbers = itertools.count(1)
+
+    def step(trainee: training._Trainee, indices: Tensor) -> None:
+        if is_broken(next(numbers)):
+            raise error()
+        take_step(trainee, indices)
+
+    monkeypatch.setattr(training._Trainee, "_step", step)
