@@ -20,10 +20,11 @@ from lab.records import has_experiments
 from lab.settings import Settings
 from service.dependencies import Lab
 from service.error_handlers import add_error_handlers
+from service.experiment_feed import ExperimentFeed
 from service.guards import BodyLimit, Guard, JsonByDefault
 from service.image_store import ImageStore
 from service.predictor import Predictor
-from service.routes import appendix, control, experiments, plots, predict, runs, system
+from service.routes import appendix, control, events, experiments, plots, predict, runs, system
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         queue=JobQueue(database),
         predictor=Predictor(),
         image_store=ImageStore(settings.data_dir),
+        feed=ExperimentFeed(database),
     )
     if settings.submit_study:
         submit_study_once(lab)
@@ -72,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (experiments, control, plots, runs, predict, appendix, system):
+    for module in (experiments, control, events, plots, runs, predict, appendix, system):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     _serve_dashboard(app)

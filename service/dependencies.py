@@ -1,7 +1,8 @@
 """What routes are given: the lab's parts, made once by ``create_app``."""
 
+import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from lab.database import Database
 from lab.job_queue import JobQueue
 from lab.settings import Settings
+from service.experiment_feed import ExperimentFeed
 from service.image_store import ImageStore
 from service.predictor import Predictor
 
@@ -23,6 +25,9 @@ class Lab:
     queue: JobQueue
     predictor: Predictor
     image_store: ImageStore
+    feed: ExperimentFeed
+    is_stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the process is told to stop, so that open streams end."""
 
 
 def get_lab(request: Request) -> Lab:
