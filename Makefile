@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check format lock clean
+.PHONY: help setup run test lint check bench-load format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,6 +11,7 @@ help:
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make check   make lint, then make test"
 	@echo "make setup   create .venv and install what is pinned in requirements.lock"
+	@echo "make bench-load  answers on a small and a large database, side by side"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 
@@ -43,6 +44,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 check: lint test
+
+bench-load: $(VENV)/.installed-dev
+	@$(BIN)/python -m benchmarks.load
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

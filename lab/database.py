@@ -24,7 +24,8 @@ DATABASE_ADVICE = {
     "readonly": "make its file and folder writable for this user",
     "read-only": "make its file and folder writable for this user",
     "permission denied": "make its file and folder writable for this user",
-    "unable to open": "make its folder and file writable for this user",
+    "unable to open": "make its file and folder writable for this user",
+    "no such file": "set LAB_DATABASE_URL to a file in a folder that can be made",
     "locked": "another program holds it; try again when that is done",
     "malformed": "the file is damaged; restore a backup, or set LAB_DATABASE_URL to another",
     "not a database": "set LAB_DATABASE_URL to a SQLite file of this software, or to one that does not exist",
@@ -135,9 +136,13 @@ def explain_database_errors() -> Iterator[None]:
 
 def explain_database_error(error: sa.exc.DBAPIError | OSError) -> str:
     """What is wrong with the database, and what would help."""
-    reason = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip()
-    advice = next((text for words, text in DATABASE_ADVICE.items() if words in reason.lower()), "try again")
-    return f"The database cannot be used ({reason}): {advice}. What it holds is not lost."
+    if isinstance(error, sa.exc.DBAPIError):
+        reason = words = str(error.orig).strip()
+    else:
+        # The path is said but not searched: it may hold any word.
+        reason, words = str(error), str(error.strerror)
+    advice = next((text for word, text in DATABASE_ADVICE.items() if word in words.lower()), "try again")
+    return f"The database cannot be used ({reason}): {advice}."
 
 
 def _read_url(text: str) -> sa.URL:

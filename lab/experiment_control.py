@@ -51,12 +51,13 @@ def submit_experiment(
     )
     if experiment_id is None:
         return _find_submitted(session, str(idempotency_key), request)
-    runs = [Run(experiment_id=experiment_id, config=config.to_json()) for config in spec.runs]
+    experiment = session.get_one(Experiment, experiment_id)
+    runs = [Run(experiment_id=experiment.id, config=config.to_json()) for config in spec.runs]
     session.add_all(runs)
     session.flush()
     for run in runs:
         queue_runs(session, queue, [run])
-    return experiment_id
+    return experiment.id
 
 
 def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
@@ -90,8 +91,8 @@ def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> 
     Raises:
         NotFoundError: there is no such experiment.
     """
-    find_experiment(session, experiment_id)
-    for run in _lock_unfinished(session, experiment_id):
+    experiment = find_experiment(session, experiment_id)
+    for run in _lock_unfinished(session, experiment.id):
         if run.is_paused:
             run.is_paused = False
             run.num_attempts = 0

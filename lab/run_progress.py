@@ -24,10 +24,14 @@ def begin_job(session: Session, job_id: str, *, device: str) -> None:
     for run in begun:
         run.started_at = run.started_at or now()
         if run.num_attempts > MAX_ATTEMPTS:
-            problem = run.last_problem or "the worker died or was killed; its log may say why."
-            run.error = f"{MAX_ATTEMPTS} attempts ended without a new checkpoint; the last one: {problem}"
-            run.finished_at = now()
+            give_up(run, run.last_problem or "the worker died or was killed; its log may say why.")
         run.last_problem = None
+
+
+def give_up(run: Run, problem: str) -> None:
+    """Fail a run that ``MAX_ATTEMPTS`` came no further with."""
+    run.error = f"{MAX_ATTEMPTS} attempts ended without a new checkpoint; the last one: {problem}"
+    run.finished_at = now()
 
 
 def list_open_runs(session: Session, job_id: str) -> list[tuple[int, RunConfig]]:
@@ -123,9 +127,9 @@ def record_checkpoint(session: Session, run_id: int, *, job_id: str, state: Trai
 
 
 def record_failure(session: Session, run_id: int, *, job_id: str, reason: str) -> None:
-    """Mark the run failed, with the reason in a sentence."""
+    """Mark the run failed, with the reason in a sentence, if it is still the job's."""
     run = _lock_run(session, run_id, job_id=job_id)
-    if run is not None:
+    if run is not None and run.job_id == job_id:
         run.error = reason
         run.finished_at = now()
 

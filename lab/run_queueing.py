@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from lab.job_queue import JobQueue, list_held_jobs
+from lab.run_progress import MAX_ATTEMPTS, give_up
 from lab.tables import Experiment, Run
 from lab.workforce import read_workforce
 
+# Before the second attempt; twice as long before each further one.
 RETRY_SECONDS = 5.0
-MAX_RETRY_SECONDS = 300.0
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +41,17 @@ def queue_runs(
 
 
 def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str) -> None:
-    """Queue what is left of a job again, later each time it comes no further."""
+    """Queue what is left of a job again, later each time it comes no further; the last time, give it up."""
     runs = _take_open_runs(session, job_id)
-    if not runs:
-        return
     for run in runs:
         run.last_problem = problem
-    num_attempts = max(run.num_attempts for run in runs)
-    delay_seconds = min(RETRY_SECONDS * 2 ** (num_attempts - 1), MAX_RETRY_SECONDS)
-    queue_runs(session, queue, runs, is_resumed=True, delay_seconds=delay_seconds)
+        if run.num_attempts >= MAX_ATTEMPTS:
+            give_up(run, problem)
+    left = [run for run in runs if run.finished_at is None]
+    if left:
+        num_attempts = max(1, *(run.num_attempts for run in left))
+        delay_seconds = RETRY_SECONDS * 2 ** (num_attempts - 1)
+        queue_runs(session, queue, left, is_resumed=True, delay_seconds=delay_seconds)
 
 
 def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) -> None:

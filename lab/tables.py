@@ -50,7 +50,16 @@ class Run(Base):
     """One configuration with one seed. Its status is derived, see ``lab.records``."""
 
     __tablename__ = "runs"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # Few of all the runs: what is queued, running or paused is found without looking at the others.
+        sa.Index(
+            "ix_runs_open",
+            "experiment_id",
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     experiment_id: Mapped[int] = mapped_column(

@@ -69,7 +69,7 @@ class Caretaker:
             if self._worker_id not in list_held_slots(session):
                 self._give_up_slot()
                 return
-            abandoned = [job_id for job_id in find_abandoned_jobs(session) if job_id != self._trainer.job_id]
+            abandoned = find_abandoned_jobs(session)
         # A job just taken is not at hand for a moment, and one just done is held for a moment; not twice.
         idle_jobs = set(self._list_my_jobs()) - {self._trainer.job_id}
         abandoned += idle_jobs & self._idle_jobs

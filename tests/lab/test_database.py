@@ -210,9 +210,12 @@ class TestUnavailable:
     )
     def test_the_reason_comes_with_advice(self, reason: str, advice: str) -> None:
         error = sa.exc.OperationalError("SELECT 1", {}, Exception(reason))
-        assert explain_database_error(error) == (
-            f"The database cannot be used ({reason}): {advice}. What it holds is not lost."
-        )
+        assert explain_database_error(error) == f"The database cannot be used ({reason}): {advice}."
+
+    def test_a_path_is_not_taken_for_the_reason(self) -> None:
+        sentence = explain_database_error(OSError(30, "Read-only file system", "/full/lab.db.lock"))
+        assert "/full/lab.db.lock" in sentence
+        assert sentence.endswith("make its file and folder writable for this user.")
 
 
 class TestTables:

@@ -2,9 +2,11 @@ import functools
 import gzip
 import hashlib
 import http.server
+import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +42,39 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         """Keep the test's output free of it."""
 
 
+class HangingHandler(http.server.BaseHTTPRequestHandler):
+    """Is there when asked, and never sends a file."""
+
+    is_over = threading.Event()
+    num_given_up = 0
+
+    def do_HEAD(self) -> None:
+        """Say that the address is right."""
+        self.send_response(200)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """Have whoever asks for a file wait as long as it likes, but not the test."""
+        if not self.is_over.wait(20):
+            type(self).num_given_up += 1
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep the test's output free of it."""
+
+
+@contextmanager
+def serve(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server of the test's own; its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
     """A download server of the test's own: the folder it serves and its address."""
@@ -47,12 +82,8 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pa
     folder = tmp_path / "mirror"
     folder.mkdir()
     handler = functools.partial(QuietHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield folder, f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with serve(handler) as address:
+        yield folder, address
 
 
 @pytest.fixture
@@ -153,6 +184,22 @@ class TestDownload:
         monkeypatch.setattr(torchvision_datasets.KMNIST, "mirrors", [mirror[1]])
         with pytest.raises(DatasetUnavailableError, match="kmnist"):
             ensure_dataset(DATASETS["kmnist"], data_dir=tmp_path / "data")
+
+    def test_server_that_never_sends_a_file_is_not_waited_for(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("no_proxy", "*")
+        monkeypatch.setattr("lab.datasets.DOWNLOAD_TIMEOUT_SECONDS", 0.1)
+        with serve(HangingHandler) as address:
+            monkeypatch.setattr(torchvision_datasets.KMNIST, "mirrors", [address])
+            try:
+                with pytest.raises(DatasetUnavailableError, match="kmnist"):
+                    ensure_dataset(DATASETS["kmnist"], data_dir=tmp_path / "data")
+            finally:
+                HangingHandler.is_over.set()
+        assert HangingHandler.num_given_up == 0
+        # What else the process reads is given its time again.
+        assert socket.getdefaulttimeout() is None
 
     def test_files_are_fetched_once(
         self, tmp_path: Path, mirror: tuple[Path, str], monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,7 @@ from lab.database import Database
 from lab.experiment_control import pause_experiment, resume_experiment
 from lab.job_queue import JOBS, JobQueue, upgrade_queue
 from lab.records import ExperimentRecord, RunRecord, read_run
-from lab.run_progress import begin_job
+from lab.run_progress import MAX_ATTEMPTS, begin_job
 from lab.run_queueing import retry_later
 from lab.tables import Run
 from tests.lab.situations import Submit, read_job, set_job, take
@@ -195,7 +195,7 @@ class TestOrder:
         with database.transaction() as session:
             run = session.get_one(Run, waiting.runs[0].id)
             # So many that the wait is longer than this test can take.
-            run.num_attempts = 60
+            run.num_attempts = MAX_ATTEMPTS - 1
             failed_job = str(run.job_id)
             retry_later(session, queue, failed_job, problem="no memory")
         queue.withdraw([failed_job])

@@ -226,6 +226,17 @@ class TestOwnership:
 
         assert read_position(database, run_id) == (0, 5)
 
+    def test_a_paused_run_is_not_failed_by_the_job_it_was_taken_from(
+        self, database: Database, run_id: int
+    ) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, run_id)
+            pause_experiment(session, 1)
+        with database.transaction() as session:
+            record_failure(session, run_id, job_id=job_id, reason="It would not go.")
+        with database.transaction() as session:
+            assert read_run(session, run_id).status == "paused"
+
     def test_a_run_that_finished_while_it_was_paused_is_not_queued_again(
         self, database: Database, queue: JobQueue, run_id: int
     ) -> None:

@@ -17,6 +17,7 @@ VARIABLES: dict[str, tuple[str, Any]] = {
     "LAB_API_TOKEN": (TOKEN, TOKEN),
     "LAB_ALLOW_NO_TOKEN": ("true", True),
     "LAB_DEVICE": ("cuda:1", "cuda:1"),
+    "LAB_HANG_TIMEOUT_SECONDS": ("2.5", 2.5),
     "LAB_DEFAULT_DATASET": ("kmnist", "kmnist"),
     "LAB_SUBMIT_STUDY": ("1", True),
     "LAB_MAX_UPLOAD_BYTES": ("1024", 1024),

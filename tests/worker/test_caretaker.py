@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -226,3 +227,23 @@ def beat_as(bench: Bench, worker_id: str) -> None:
 def read_heard_at(bench: Bench) -> float:
     with bench.database.transaction() as session:
         return session.scalars(sa.select(Worker.heard_at_seconds)).one()
+
+
+class TestSlot:
+    def test_a_worker_whose_slot_is_gone_ends_and_takes_no_jobs(
+        self, bench: Bench, make_caretaker: MakeCaretaker
+    ) -> None:
+        (run,) = bench.submit({}).runs
+        stop = threading.Event()
+        caretaker = make_caretaker(bench.make_trainer(stop=stop))
+        caretaker.beat()
+        hold(bench, run, "worker-9")
+        held_by_nobody = bench.read_row(run).job_id
+        for path in Path(str(bench.database.url.database)).parent.glob("*worker-1.lock"):
+            path.unlink()
+
+        caretaker.beat()
+
+        assert caretaker.is_slot_lost
+        assert stop.is_set()
+        assert bench.read_row(run).job_id == held_by_nobody

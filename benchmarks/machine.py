@@ -1,0 +1,15 @@
+"""What a benchmark's figures depend on, in a line."""
+
+import os
+import platform
+from pathlib import Path
+
+
+def describe_machine() -> str:
+    """The processor's name and the number of its cores that this process may use."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{len(os.sched_getaffinity(0))} cores, {names[0] if names else platform.machine()}"
