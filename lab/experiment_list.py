@@ -22,7 +22,7 @@ from lab.tables import EpochMetric, Experiment, Run
 from lab.workforce import Workforce, read_workforce
 
 # Above every id: a page without a cursor is read as one with it.
-LAST_ID = 2**63 - 1
+LAST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)

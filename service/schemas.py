@@ -9,7 +9,7 @@ from lab.errors import InvalidConfigError
 from lab.experiment_specs import MAX_RUNS, ExperimentRequest
 
 # What fits the database's integers; a larger one would fail there.
-RowId = Annotated[int, Field(ge=1, lt=2**63)]
+RowId = Annotated[int, Field(ge=1, lt=2**31)]
 Groups = Annotated[
     StrictInt | list[StrictInt] | None,
     Field(description="num_groups of group normalization: one number for every block, or one per block."),
