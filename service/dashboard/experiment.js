@@ -104,7 +104,7 @@ class ExperimentView {
     setText(this.#stall, experiment.stalled ?? "");
     this.#warn(experiment.warnings);
     this.#announce(experiment);
-    this.runs.update(experiment.runs);
+    this.runs.update(experiment);
     this.plots.update(experiment);
     this.#updateMistakes(experiment);
     const epochs = experiment.runs.map((run) => `${run.epoch}${run.status}`).join();

@@ -18,8 +18,8 @@ export class RunList {
     this.element = items.length > ROWS_IN_FULL ? el("div", frame, list) : list;
   }
 
-  update(runs) {
-    for (const run of runs) this.#rows.get(run.id)?.update(run);
+  update({ runs, stalled }) {
+    for (const run of runs) this.#rows.get(run.id)?.update(run, stalled);
   }
 }
 
@@ -40,13 +40,14 @@ function runRow({ id, label, seed, normalization }) {
     el("div", { class: "links" }, architectureLink(id), trained),
     error,
   );
-  function update(run) {
+  /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
+  function update(run, stalled) {
     setStatus(badge, run.status);
     bar.value = run.epoch / run.epochs;
     setText(epochs, `${run.epoch} / ${run.epochs}`);
     setText(accuracy, percent(run.test_accuracy));
     trained.hidden = run.status !== "completed";
-    const trouble = run.error ?? run.stalled;
+    const trouble = run.error ?? (run.stalled === stalled ? null : run.stalled);
     error.hidden = trouble === null;
     setText(error, trouble ?? "");
   }
