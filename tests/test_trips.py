@@ -66,7 +66,11 @@ def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> Non
     killed, whole = (client.post("/experiments", json=body).json()["runs"][0]["id"] for _ in range(2))
     processes.wait_for_run(killed, epoch=2)
 
+    assert client.get(f"/runs/{killed}").json()["worker"] == "worker-1"
     processes.send("worker", signal.SIGKILL)
+    orphan = client.get(f"/runs/{killed}").json()
+    assert (orphan["status"], orphan["worker"]) == ("queued", None)
+    assert orphan["stalled"].startswith("No worker is alive")
     processes.start("worker")
     processes.wait_for_run(killed, epoch=4)
     assert processes.send("worker", signal.SIGTERM) == 0

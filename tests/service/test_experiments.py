@@ -49,6 +49,15 @@ class TestSubmit:
         assert response.status_code == 202
         assert [run["epochs"] for run in response.json()["runs"]] == [2, 2, 2, 2]
 
+    def test_takes_a_priority_and_refuses_one_out_of_range(self, client: TestClient) -> None:
+        assert submit(client, configs=[{}], epochs=1, priority=-100)["priority"] == -100
+        assert submit(client, configs=[{}], epochs=1)["priority"] == 0
+
+        refused = client.post("/experiments", json={"priority": 101})
+
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "priority is 101; it must be from -100 to 100."
+
     def test_crosses_a_grid_with_seeds(self, client: TestClient) -> None:
         grid = {"normalization": ["batch", "none"], "penalty": ["none", "l1+l2"]}
 

@@ -1,8 +1,12 @@
 """Health, data sets, counts, documentation."""
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.settings import Settings
+from lab.tables import now
+from lab.worker_slots import claim_slot
+from lab.workforce import record_heartbeat
 from service.app import create_app
 
 
@@ -18,6 +22,20 @@ def test_tells_which_data_sets_are_at_hand(client: TestClient) -> None:
     assert datasets["digits"]["is_present"]
     assert not datasets["mnist"]["is_present"]
     assert (datasets["mnist"]["train_size"], datasets["mnist"]["test_size"]) == (60_000, 10_000)
+
+
+def test_lists_the_workers_that_are_there(client: TestClient, app: FastAPI) -> None:
+    database = app.state.lab.database
+    assert client.get("/workers").json() == {"workers": []}
+
+    with claim_slot(database) as worker_id, database.transaction() as session:
+        record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=31.0)
+        session.commit()
+        (worker,) = client.get("/workers").json()["workers"]
+
+    assert (worker["id"], worker["device"]) == ("worker-1", "cpu")
+    assert (worker["is_alive"], worker["is_stalled"], worker["idle_seconds"]) == (True, True, 31.0)
+    assert client.get("/workers").json() == {"workers": []}
 
 
 def test_counts_runs_by_status(trained_client: TestClient) -> None:
