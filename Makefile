@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
 	@echo "make test    run the tests"
+	@echo "make chaos   kill and stop processes at random for five minutes; nothing may be lost or run twice"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make check   make lint, then make test"
 	@echo "make setup   create .venv and install what is pinned in requirements.lock"
@@ -36,6 +37,9 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.chaos --minutes 5
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from lab.database import Database
 from lab.datasets import DATASETS, Dataset, is_present, load_dataset
 from lab.job_queue import upgrade_queue
 from lab.settings import Settings
+
+# Threads of one training spin while they wait for each other, and starve whatever else runs beside the tests.
+torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"

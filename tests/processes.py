@@ -19,7 +19,7 @@ TRAIN_TIMEOUT_SECONDS = 240.0
 
 
 class Processes:
-    """Service and worker on one database file."""
+    """Service and workers on one database file, each known by its module unless it is given a name."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:
@@ -37,19 +37,35 @@ class Processes:
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, module: str) -> None:
-        with (self.folder / f"{module}.log").open("ab") as log:
-            self._running[module] = subprocess.Popen(
+    def start(self, module: str, *, name: str | None = None) -> None:
+        """Start ``python -m module``; it logs into the file ``<name>.log``."""
+        name = name or module
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", module], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
             )
 
-    def send(self, module: str, sent: signal.Signals) -> int:
-        process = self._running.pop(module)
+    def send(self, name: str, sent: signal.Signals) -> int:
+        """Send a signal that ends the process, and give its exit status."""
+        process = self._running[name]
         process.send_signal(sent)
-        return process.wait(60)
+        status = process.wait(60)
+        del self._running[name]
+        return status
 
-    def kill(self, module: str) -> None:
-        self.send(module, signal.SIGKILL)
+    def kill(self, name: str) -> None:
+        self.send(name, signal.SIGKILL)
+
+    def nudge(self, name: str, sent: signal.Signals) -> None:
+        """Send a signal that the process lives on with."""
+        self._running[name].send_signal(sent)
+
+    def is_alive(self, name: str) -> bool:
+        return self._running[name].poll() is None
+
+    def forget(self, name: str) -> int:
+        """The exit status of a process that has ended by itself."""
+        return self._running.pop(name).wait(0)
 
     def wait_for_service(self) -> None:
         def is_ready() -> bool:
@@ -70,6 +86,6 @@ class Processes:
         return answer
 
     def stop(self) -> None:
-        for module in list(self._running):
-            self.kill(module)
+        for name in list(self._running):
+            self.kill(name)
         self.client.close()

@@ -1,0 +1,131 @@
+"""The processes of a chaos run: a service and two workers, each started again when it dies."""
+
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.violations import Violations
+from tests.processes import Processes
+
+SERVICE = "service"
+WORKERS = ("left", "right")
+SEATS = (SERVICE, *WORKERS)
+
+_READY = {SERVICE: re.compile(r"Uvicorn running on"), "worker": re.compile(r"INFO worker: \S+ ready on")}
+_EPOCH = re.compile(r"INFO worker\.jobs: run \d+ \(.*\): epoch \d+ of \d+,")
+
+
+@dataclass(kw_only=True)
+class Life:
+    """One process from its start to its death, by the clock that the logs are written by."""
+
+    module: str
+    log_path: Path
+    started_at: float
+    ended_at: float | None = None
+    is_frozen: bool = False
+
+    @property
+    def name(self) -> str:
+        """What the process and its log are called."""
+        return self.log_path.stem
+
+    def read_log(self) -> str:
+        """What it has written so far."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def is_ready(self) -> bool:
+        """Whether it has come so far as to answer, or to take jobs."""
+        return _READY[self.module].search(self.read_log()) is not None
+
+    def has_recorded(self) -> bool:
+        """Whether it has recorded an epoch."""
+        return _EPOCH.search(self.read_log()) is not None
+
+
+class Crew:
+    """Three seats, and who sat in them when. One thread at a time may use it."""
+
+    def __init__(self, folder: Path, violations: Violations) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.processes = Processes(folder)
+        self.lives: list[Life] = []
+        self._violations = violations
+        self._seated: dict[str, Life] = {}
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return self.processes.folder / "lab.db"
+
+    def get(self, seat: str) -> Life:
+        """Who sits there now, or sat there last."""
+        return self._seated[seat]
+
+    def start(self, seat: str) -> None:
+        """Start a process in an empty seat."""
+        module = SERVICE if seat == SERVICE else "worker"
+        name = f"{seat}-{sum(life.name.startswith(seat) for life in self.lives) + 1:02d}"
+        life = Life(module=module, log_path=self.processes.folder / f"{name}.log", started_at=time.time())
+        self.processes.start(module, name=name)
+        self.lives.append(life)
+        self._seated[seat] = life
+
+    def kill(self, seat: str) -> None:
+        """End it at once, without a chance to lay anything down."""
+        if self._is_taken(seat):
+            self.processes.kill(self.get(seat).name)
+            self.get(seat).ended_at = time.time()
+
+    def terminate(self, seat: str) -> float:
+        """Ask a worker to end and give how long it took; it must exit with 0 by itself."""
+        life = self.get(seat)
+        if not self._is_taken(seat):
+            return 0.0
+        asked_at = time.time()
+        try:
+            status = self.processes.send(life.name, signal.SIGTERM)
+        except subprocess.TimeoutExpired:
+            status = self.processes.send(life.name, signal.SIGKILL)
+        life.ended_at = time.time()
+        if status != 0:
+            self._violations.add(f"{life.name} exited with {status} when it was asked to end by SIGTERM")
+        return life.ended_at - asked_at
+
+    def freeze(self, seat: str) -> None:
+        """Stop it where it is, as a laptop's lid or a debugger does."""
+        self.processes.nudge(self.get(seat).name, signal.SIGSTOP)
+        self.get(seat).is_frozen = True
+
+    def thaw(self, seat: str) -> None:
+        """Let it go on as if nothing had been."""
+        self.processes.nudge(self.get(seat).name, signal.SIGCONT)
+        self.get(seat).is_frozen = False
+
+    def restore(self, seats: Sequence[str]) -> None:
+        """Have a living process in each of the seats; a process that ended by itself is a violation."""
+        for seat in seats:
+            if seat in self._seated and self._is_taken(seat):
+                if self.get(seat).is_frozen:
+                    self.thaw(seat)
+            else:
+                self.start(seat)
+
+    def stop(self) -> None:
+        """Kill whoever is left."""
+        self.processes.stop()
+
+    def _is_taken(self, seat: str) -> bool:
+        life = self.get(seat)
+        if life.ended_at is not None:
+            return False
+        if self.processes.is_alive(life.name):
+            return True
+        life.ended_at = time.time()
+        status = self.processes.forget(life.name)
+        self._violations.add(f"{life.name} ended by itself with status {status}")
+        return False

@@ -1,0 +1,72 @@
+"""The same runs trained in one go, by nothing but the training itself."""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lab.checkpoints import encode_tensors
+from lab.configs import RunConfig
+from lab.datasets import DATASETS, Dataset, load_dataset
+from lab.epochs import EpochReport
+from lab.experiment_specs import plan_experiment
+from service.mistakes import find_misclassified
+from service.routes.experiments import CURVE_FIELDS
+from service.schemas import ExperimentIn
+from tests.chaos.outcomes import RunOutcome
+from worker.training import train
+
+DATASET = "digits"
+
+
+References = dict[int, list[RunOutcome]]
+"""Number of a recipe → what came of its runs."""
+
+
+def train_references(catalog: list[dict[str, Any]], recipes: Collection[int]) -> References:
+    """Train the numbered recipes in this thread and no other: as many as the workers have."""
+    data = load_dataset(DATASET, data_dir=Path())
+    with _train_as_workers_do():
+        return {
+            recipe: [_train(config, data) for config in _plan(catalog[recipe])] for recipe in sorted(recipes)
+        }
+
+
+@contextmanager
+def _train_as_workers_do() -> Iterator[None]:
+    # The numbers depend on it: tests.processes gives the workers one thread.
+    num_threads, is_deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+        torch.use_deterministic_algorithms(is_deterministic)
+
+
+def _plan(body: dict[str, Any]) -> tuple[RunConfig, ...]:
+    return plan_experiment(ExperimentIn(**body).to_request(), dataset=DATASETS[DATASET]).runs
+
+
+def _train(config: RunConfig, data: Dataset) -> RunOutcome:
+    reports: list[EpochReport] = list(train([config], data))
+    last = reports[-1]
+    mistakes = find_misclassified(last.test_log_probabilities.numpy(), data.test.labels.numpy())
+    digest = hashlib.sha256(encode_tensors(last.state.weights)).hexdigest()
+    return RunOutcome(
+        run_id=0,
+        status="completed",
+        num_epochs=config.epochs,
+        epoch=last.epoch,
+        curves={
+            "epochs": [report.epoch for report in reports],
+            **{name: [getattr(report, name) for report in reports] for name in CURVE_FIELDS},
+        },
+        weights=f'"{digest}"',
+        mistakes=[asdict(mistake) for mistake in mistakes],
+    )
