@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint check bench-load format lock clean
+.PHONY: help setup run test chaos lint check bench-load format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,7 +36,7 @@ run: $(VENV)/.installed
 	@$(BIN)/python -m launcher
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --minutes 5

@@ -51,5 +51,5 @@ def _draw_length(rng: random.Random, *, is_brisk: bool) -> dict[str, Any]:
     # With nearly all images held out an epoch has two steps, and takes about as long as a worker takes to
     # notice that it has lost a run: many are on the point of being recorded just then.
     if is_brisk:
-        return {"epochs": rng.randint(7, 10), "validation_size": 1_200}
-    return {"epochs": rng.randint(2, 4)}
+        return {"epochs": rng.randint(6, 9), "validation_size": 1_200}
+    return {"epochs": rng.randint(2, 3)}

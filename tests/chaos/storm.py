@@ -25,8 +25,8 @@ from tests.chaos.verification import Verification, list_jobs
 from tests.chaos.violations import Violations
 from tests.waiting import wait_until
 
-MIN_WORKER_KILLS = 3
-MIN_SUBMISSIONS = 6
+MIN_WORKER_KILLS = 2
+MIN_SUBMISSIONS = 5
 MAX_EXTRA_SECONDS = 180.0
 SETTLE_TIMEOUT_SECONDS = 240.0
 QUEUE_TIMEOUT_SECONDS = 30.0

@@ -13,8 +13,8 @@ from tests.chaos.deck import Deck
 from tests.chaos.ledger import Ledger, Submission
 from tests.chaos.violations import Violations
 
-# So many unfinished runs are enough to keep two workers busy; more would only be waited for at the end.
-MAX_OPEN_RUNS = 6
+# So many unfinished runs keep two workers busy; more would only be waited for at the end.
+MAX_OPEN_RUNS = 4
 MAX_THINKING_SECONDS = 1.2
 # Longer than an epoch.
 BACKUP_SECONDS = 2.0
