@@ -88,25 +88,7 @@ def _has_status(status: Status, workforce: Workforce) -> sa.ColumnElement[bool]:
 def _summarize(
     session: Session, experiments: Sequence[Experiment], workforce: Workforce
 ) -> list[ListedExperiment]:
-    last_accuracy = (
-        sa.select(EpochMetric.test_accuracy)
-        .where(EpochMetric.run_id == Run.id, EpochMetric.epoch == select_last_epoch())
-        .correlate(Run)
-        .scalar_subquery()
-    )
-    run = (
-        sa.select(
-            Run.experiment_id,
-            select_status(workforce).label("status"),
-            Run.config["epochs"].as_integer().label("num_epochs"),
-            sa.func.coalesce(select_last_epoch(), 0).label("epoch"),
-            last_accuracy.label("test_accuracy"),
-            is_stuck(workforce).label("is_stuck"),
-        )
-        .outerjoin(*JOB_OF_RUN)
-        .where(Run.experiment_id.in_([experiment.id for experiment in experiments]))
-        .subquery()
-    )
+    run = _select_runs([experiment.id for experiment in experiments], workforce)
     query = sa.select(
         run.c.experiment_id,
         run.c.status,
@@ -127,6 +109,29 @@ def _summarize(
         )
         for experiment in experiments
     ]
+
+
+def _select_runs(experiment_ids: Sequence[int], workforce: Workforce) -> sa.Subquery:
+    """What is summed up of each run."""
+    last_accuracy = (
+        sa.select(EpochMetric.test_accuracy)
+        .where(EpochMetric.run_id == Run.id, EpochMetric.epoch == select_last_epoch())
+        .correlate(Run)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(
+            Run.experiment_id,
+            select_status(workforce).label("status"),
+            Run.config["epochs"].as_integer().label("num_epochs"),
+            sa.func.coalesce(select_last_epoch(), 0).label("epoch"),
+            last_accuracy.label("test_accuracy"),
+            is_stuck(workforce).label("is_stuck"),
+        )
+        .outerjoin(*JOB_OF_RUN)
+        .where(Run.experiment_id.in_(experiment_ids))
+    )
+    return query.subquery()
 
 
 @dataclass(frozen=True)

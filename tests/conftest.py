@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ from lab.database import Database
 from lab.datasets import DATASETS, Dataset, is_present, load_dataset
 from lab.job_queue import upgrade_queue
 from lab.settings import Settings
+
+if TYPE_CHECKING:
+    from tests.processes import Processes
 
 # Threads of one training spin while they wait for each other, and starve whatever else runs beside the tests.
 torch.set_num_threads(1)
@@ -61,3 +65,18 @@ def mnist_dir() -> Path:
     if not is_present(DATASETS["mnist"], data_dir=SHARED_DATA):
         pytest.skip(f"MNIST is not at {SHARED_DATA}")
     return SHARED_DATA
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator["Processes"]:
+    """Service and worker started at once on an empty folder, as ``make run`` does."""
+    from tests.processes import Processes
+
+    processes = Processes(tmp_path)
+    processes.start("service")
+    processes.start("worker")
+    try:
+        processes.wait_for_service()
+        yield processes
+    finally:
+        processes.stop()

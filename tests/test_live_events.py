@@ -2,28 +2,12 @@
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.events import Event, parse_events
 from tests.processes import Processes
 from tests.waiting import wait_until
 
 NUM_EPOCHS = 12
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    """A service, and a worker that starts beside it."""
-    processes = Processes(tmp_path)
-    processes.start("service")
-    processes.start("worker")
-    try:
-        processes.wait_for_service()
-        yield processes
-    finally:
-        processes.stop()
 
 
 def follow(processes: Processes, *, last_event_id: str | None = None) -> Iterator[Event]:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +15,6 @@ from PIL import Image
 from lab.datasets import Dataset
 from tests.conftest import REPOSITORY
 from tests.processes import Processes
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[Processes]:
-    """Both processes started at once on an empty folder, as ``make run`` does."""
-    processes = Processes(tmp_path)
-    processes.start("service")
-    processes.start("worker")
-    try:
-        processes.wait_for_service()
-        yield processes
-    finally:
-        processes.stop()
 
 
 def test_the_three_trips(processes: Processes, digits: Dataset) -> None:
