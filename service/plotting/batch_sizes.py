@@ -48,9 +48,8 @@ def draw_batch_sizes(points: Sequence[BatchSizePoint], *, title: str, num_unfini
         for place, line in enumerate(lines)
     ]
     _finish(panel, sorted({point.batch_size for point in finished}))
-    limit_accuracy(
-        [panel], [np.array([s.ci_low or s.mean, s.mean, s.ci_high or s.mean]) for d in drawn for s in d]
-    )
+    ends = [end for summaries in drawn for one in summaries for end in (one.ci_low, one.mean, one.ci_high)]
+    limit_accuracy([panel], [np.array([end]) for end in ends if end is not None])
     return figure
 
 

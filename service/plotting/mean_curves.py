@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from service.plotting.curves import AXIS_LABELS, METRIC_TITLES, Metric, RunCurves, write_notes
 from service.plotting.pages import INK, clean_text, draw_notice
-from service.plotting.palette import Configuration, LineStyle, style_configurations
+from service.plotting.palette import Configuration, LineStyle, name_normalization, style_configurations
 from service.plotting.panels import FloatArray, limit_accuracy, limit_epochs, limit_loss, start_panels
 from service.statistics.summaries import summarize
 
@@ -53,10 +53,16 @@ def draw_means(
     legend = _make_legend(bands, styles, is_split=len(panels) > 1)
     shape = _choose_shape(len(panels))
     figure, rows = start_panels(title, shape=shape, legend=legend, notes=f"{BAND_WORDS}  {write_notes(runs)}")
+    subset, quantity = metric.split("-")
     axes = [panel for row in rows for panel in row]
     for spare in axes[len(panels) :]:
         spare.remove()
+    for panel in axes:
+        panel.set_ylabel(f"{subset} {AXIS_LABELS[quantity]}".capitalize())
     _fill(axes[: len(panels)], panels, styles, metric)
+    for row in rows:
+        for panel in row[1:]:
+            panel.set_ylabel("")
     return figure
 
 
@@ -93,7 +99,8 @@ def _arrange(bands: Sequence[_Band], panel_by_label: Mapping[str, str]) -> dict[
         return panels
     by_normalization: dict[str, list[_Band]] = {}
     for band in bands:
-        by_normalization.setdefault(band.configuration.normalization, []).append(band)
+        name = name_normalization(band.configuration.normalization)
+        by_normalization.setdefault(name, []).append(band)
     return by_normalization
 
 
@@ -118,8 +125,8 @@ def _make_legend(
     for band in bands:
         normalization = band.configuration.normalization
         color = styles[band.configuration].color
-        name = "no norm" if normalization == "none" else normalization
-        shown.setdefault(normalization, Line2D([], [], color=color, linewidth=1.8, label=name))
+        name = name_normalization(normalization)
+        shown.setdefault(name, Line2D([], [], color=color, linewidth=1.8, label=name))
     return list(shown.values())
 
 
@@ -129,10 +136,7 @@ def _fill(
     styles: Mapping[Configuration, LineStyle],
     metric: Metric,
 ) -> None:
-    subset, quantity = metric.split("-")
-    for panel in axes:
-        panel.set_ylabel(f"{subset} {AXIS_LABELS[quantity]}".capitalize())
-    limit = limit_accuracy if quantity == "accuracy" else limit_loss
+    limit = limit_accuracy if metric.endswith("accuracy") else limit_loss
     bands = [band for group in panels.values() for band in group]
     limit(axes, [line for band in bands for line in (band.mean, band.low, band.high)])
     for panel, (heading, group) in zip(axes, panels.items(), strict=True):

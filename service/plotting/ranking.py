@@ -79,7 +79,7 @@ def _draw_row(panel: Axes, one: RankedConfiguration, summary: Summary, *, place:
     color = NORMALIZATION_COLORS.get(one.normalization, OTHER_COLOR)
     values = [100 * accuracy for accuracy in one.accuracies]
     if summary.mean < low:
-        panel.plot(low, place, "<", color=color, markersize=8, clip_on=False)
+        panel.plot(low + 0.02 * (high - low), place, "<", color=color, markersize=8)
     else:
         if summary.ci_low is not None and summary.ci_high is not None:
             panel.hlines(place, summary.ci_low, summary.ci_high, color=color, linewidth=2.2)

@@ -121,7 +121,7 @@ def _draw_legend(figure: Figure, *, has_confounded: bool, num_hidden: int) -> No
             Rectangle((left, 0.58), 0.26, 0.2, facecolor=fill, edgecolor="#8A929A", linewidth=0.7)
         )
         canvas.text(left + 0.34, 0.68, name, fontsize=9, va="center", color=INK)
-        left += 0.75 + 0.085 * len(name)
+        left += 0.6 + 0.075 * len(name)
     notes = ["? the seeds there are cannot conclude."]
     if has_confounded:
         notes.append("* confounded: the two differ in more than one factor.")
