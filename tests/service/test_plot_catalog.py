@@ -113,8 +113,8 @@ class TestGroups:
 
         assert [one.label for one in ranked] == ["group", "batch"]
 
-    assert ranked[0].accuracies == pytest.approx([0.95, 0.951])
-    assert ranked[1].accuracies == pytest.approx([0.925, 0.926])
+        assert ranked[0].accuracies == pytest.approx([0.95, 0.951])
+        assert ranked[1].accuracies == pytest.approx([0.925, 0.926])
 
 
 def test_differences_are_named_in_words() -> None:
