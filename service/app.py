@@ -26,7 +26,6 @@ from service.image_store import ImageStore
 from service.predictor import Predictor
 from service.routes import (
     appendix,
-    comparison,
     control,
     events,
     experiments,
@@ -34,6 +33,7 @@ from service.routes import (
     plots,
     predict,
     report,
+    results,
     runs,
     system,
 )
@@ -88,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     guarded = [Depends(Guard(settings))]
     for module in (
         experiments,
-        comparison,
+        results,
         report,
         plots,
         mistakes,
