@@ -89,6 +89,10 @@ class PlotCatalog:
             plots["verdicts"] = ("Pairwise verdicts", self._draw_verdicts)
         if len({config.batch_size for config in self._configs}) > 1:
             plots["batch-size"] = ("Final test accuracy by batch size", self._draw_batch_sizes)
+        if len(self._experiment.runs) > len(self._configs):
+            for place, config in enumerate(self._configs, start=1):
+                draw = partial(self._draw_configuration, config.label)
+                plots[f"configuration-{place}"] = (f"{config.label}: all seeds", draw)
         for run in self._experiment.runs:
             label = f"{run.config.label}, seed {run.config.seed}"
             for quantity in get_args(Quantity):
@@ -150,6 +154,9 @@ class PlotCatalog:
         points = make_batch_size_points(self._experiment)
         title = "Final test accuracy by batch size"
         return draw_batch_sizes(points, title=title, num_unfinished=self._num_unfinished)
+
+    def _draw_configuration(self, label: str) -> Figure:
+        return draw_overview([run for run in self._curves.values() if run.label == label], title=label)
 
     def _draw_run(self, run_id: int, quantity: Quantity) -> Figure:
         return draw_run(self._curves[run_id], quantity=quantity)

@@ -18,6 +18,9 @@ WIDTH, ROW_HEIGHT, HEADER, FOOTER = 11.0, 0.34, 1.0, 0.85
 LEFT, RIGHT = 3.3, 2.6
 """Inches, as are all lengths here."""
 
+MOST_SQUEEZE = 2.5
+"""How many times wider the axis may become to show configurations far below the others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankedConfiguration:
@@ -64,14 +67,24 @@ def draw_ranking(configurations: Sequence[RankedConfiguration], *, title: str, n
 
 
 def _choose_limits(ranked: Sequence[tuple[RankedConfiguration, Summary]]) -> tuple[float, float]:
-    """The range of seeds and intervals, leaving out means far below the typical one."""
+    """The range of seeds and intervals; means far below the typical one fall out if they would squeeze it."""
     floor = np.median([summary.mean for _, summary in ranked]) - FAR_BELOW
-    near = [(one, summary) for one, summary in ranked if summary.mean >= floor]
-    lows = [min(summary.min, summary.ci_low or 100) for _, summary in near]
-    highs = [max(summary.max, summary.ci_high or 0) for _, summary in near]
-    low, high = max(min(lows), floor - FAR_BELOW), max(highs)
+    low, high = _find_range([summary for _, summary in ranked])
+    near = _find_range([summary for _, summary in ranked if summary.mean >= floor])
+    if high - low > MOST_SQUEEZE * (near[1] - near[0]):
+        low, high = near
     span = max(high - low, LEAST_ACCURACY_SPAN)
     return low - 0.05 * span, min(high + 0.05 * span, 100 + 0.03 * span)
+
+
+def _find_range(summaries: Sequence[Summary]) -> tuple[float, float]:
+    lows = [
+        summary.min if summary.ci_low is None else min(summary.min, summary.ci_low) for summary in summaries
+    ]
+    highs = [
+        summary.max if summary.ci_high is None else max(summary.max, summary.ci_high) for summary in summaries
+    ]
+    return max(min(lows), 0.0), max(highs)
 
 
 def _draw_row(panel: Axes, one: RankedConfiguration, summary: Summary, *, place: int) -> None:

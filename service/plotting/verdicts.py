@@ -89,11 +89,17 @@ def _draw_cell(panel: Axes, verdict: Verdict | None, row: str, *, place: tuple[i
     outcome, difference = verdict.seen_from(row)
     fill, ink, _ = LOOKS[outcome]
     panel.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor=FAINT_INK, linewidth=0.6))
-    words = "?" if difference is None else f"{100 * difference:+.2f}".replace("-", "−")
+    words = "?" if difference is None else _write_points(difference)
     if outcome == "cannot_conclude" and difference is not None:
         words += "?"
     mark = "*" if verdict.is_confounded else ""
     panel.text(x + 0.5, y + 0.5, words + mark, ha="center", va="center", fontsize=8, color=ink)
+
+
+def _write_points(difference: float) -> str:
+    """Points with their sign; what rounds to nothing has none."""
+    words = f"{100 * difference:+.2f}"
+    return "0.00" if float(words) == 0 else words.replace("-", "−")
 
 
 def _label(panel: Axes, names: Sequence[str]) -> None:
