@@ -17,6 +17,9 @@ from service.report.material import Material
 from service.report.measured import MOST_RUNS_DRAWN, make_sheet
 from service.wording import count_words
 
+MOST_TILES_APART = 12
+"""On the sheets of what every run or one normalization alone misses; the service shows more."""
+
 
 def write_mistakes(material: Material) -> Section:
     """Agreement in words, sheets of images, and confusion matrices."""
@@ -61,9 +64,9 @@ def _describe_agreement(material: Material, answers: Answers) -> list[str]:
     ]
     if num_runs > 1:
         every = find_missed_by_every_run(answers.is_missed)
-        lines.append(f"{count_words(len(every), 'image')} missed by every run.")
+        lines.append(f"Missed by every run: {count_words(len(every), 'image')}.")
         half = int(counts[num_runs // 2 + 1 :].sum())
-        lines.append(f"{count_words(half, 'image')} missed by more than half of the runs.")
+        lines.append(f"Missed by more than half of the runs: {count_words(half, 'image')}.")
     only = find_missed_only(answers.is_missed, [run.config.normalization for run in answers.runs])
     if len(only) > 1:
         lines += [
@@ -74,7 +77,7 @@ def _describe_agreement(material: Material, answers: Answers) -> list[str]:
         ]
     unfinished = len(material.experiment.runs) - num_runs
     if unfinished:
-        lines.append(f"{count_words(unfinished, 'run')} not completed, and so not counted here.")
+        lines.append(f"Not completed, and so not counted here: {count_words(unfinished, 'run')}.")
     return lines
 
 
@@ -98,7 +101,8 @@ def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
 
 def _draw_shared(material: Material, answers: Answers, missed_by: str) -> Figure:
     indices = select_missed(answers, missed_by=missed_by)
-    shown = collect_images(answers, indices[:MOST_TILES], experiment=material.experiment)
+    most = MOST_TILES if missed_by == "any" else MOST_TILES_APART
+    shown = collect_images(answers, indices[:most], experiment=material.experiment)
     words = {"any": "misclassified", "every": "missed by every run"}
     title = f"{material.experiment.name}: {words.get(missed_by, f'missed by {missed_by} alone')}"
     return draw_shared_mistakes(shown, title=title, num_total=len(indices))

@@ -1,6 +1,6 @@
 """The report's opening: what was asked, of what, and with which networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lab.architecture import LayerDescription, describe_layers
@@ -112,8 +112,7 @@ def write_architecture(material: Material) -> Section:
         )
     if len(distinct) > len(shown):
         blocks.append(Bullets([f"{len(distinct) - len(shown)} more variants of the network are not drawn."]))
-    for layers, labels in shown:
-        blocks += [Heading(f"Layer by layer: {_list_labels(labels)}"), _tabulate(layers)]
+    blocks += [Heading("Layer by layer"), _tabulate(dict(shown))]
     return Section("architecture", "Architecture", blocks)
 
 
@@ -147,22 +146,33 @@ def _draw(layers: Sequence[LayerDescription], labels: Sequence[str]) -> bytes:
     return render(draw_architecture(layers, title=_list_labels(labels)), image_format="svg")
 
 
-def _tabulate(layers: Sequence[LayerDescription]) -> Table:
+def _tabulate(variants: Mapping[tuple[LayerDescription, ...], Sequence[str]]) -> Table:
+    """One row a layer, with the parameters it has in each variant; dropout and normalization may lack in one."""
+    longest = max(variants, key=len)
+    parameters = [{layer.name: layer.parameters for layer in variant} for variant in variants]
     rows = [
         (
             str(layer.row),
-            layer.type,
-            layer.detail,
+            "normalization" if layer.name.startswith("norm") else f"{layer.type} {layer.detail}".strip(),
             "×".join(map(str, layer.output_shape)),
-            f"{layer.parameters:,}" if layer.parameters else "–",
-            f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
+            _write_count(layer.multiply_adds),
+            *(_write_count(counts.get(layer.name, 0)) for counts in parameters),
         )
-        for layer in layers
+        for layer in longest
+        if layer.type not in ("ReLU", "Dropout")
     ]
-    parameters = sum(layer.parameters for layer in layers)
-    total = ("", "total", "", "", f"{parameters:,}", f"{sum(layer.multiply_adds for layer in layers):,}")
-    headings = ("row", "layer", "", "output C×H×W", "parameters", "multiply-adds")
-    return Table(headings=headings, rows=[*rows, total])
+    total = f"{sum(layer.multiply_adds for layer in longest):,}"
+    sums = [f"{sum(counts.values()):,}" for counts in parameters]
+    names = [f"parameters: {_list_labels(labels)}" for labels in variants.values()]
+    return Table(
+        headings=("row", "layer", "output C×H×W", "multiply-adds", *names),
+        rows=[*rows, ("", "total", "", total, *sums)],
+        caption="ReLU and dropout follow each normalization and have no parameters.",
+    )
+
+
+def _write_count(count: int) -> str:
+    return f"{count:,}" if count else "–"
 
 
 def _list_labels(labels: Sequence[str]) -> str:

@@ -157,7 +157,7 @@ def _judge_regularization(
                 "A grid can tell them apart, with the penalty held fixed:",
             ],
         ),
-        Code(f"-d '{json.dumps(grid)}'"),
+        Code(f"curl -X POST $LAB/experiments -d '{json.dumps(grid)}'"),
     ]
 
 
