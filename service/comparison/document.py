@@ -20,7 +20,8 @@ METHOD = {
     "p_value": "Two-sided sign-flip test on the mean difference, exact up to 16 seeds.",
     "p_holm": "Holm's adjustment over all tests of the same list.",
     "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
-    "detectable_difference": "Paired t test, 80 % power, level 0.05 / num_tests, the spread as observed.",
+    "detectable_difference": "What the sign-flip test finds with 80 % power at level 0.05 / num_tests, by "
+    "simulation of normal differences that spread as those seen.",
     "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
     "verdict": "Better where p_holm < 0.05; nothing is concluded from fewer than 6 seeds, nor from so few "
     "that p_holm could not fall below 0.05 however clear the difference.",
@@ -45,6 +46,11 @@ def compare_experiment(
     scores = collect_scores(experiment, _read_values(session, experiment, metric))
     num_pairs = len(list_pairs(scores.labels, reference=reference))
     warnings = [note] if (note := scores.describe_unfinished()) else []
+    if experiment.status in ("running", "queued", "paused"):
+        warnings.append(
+            "Preliminary: runs are still to come. To look again and again until a difference shows makes "
+            "false alarms more likely than the p values say."
+        )
     only_correct = None
     if metric == "final_test_accuracy":
         try:
