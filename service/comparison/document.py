@@ -8,7 +8,7 @@ from service.comparison.answers import count_only_correct
 from service.comparison.effects import compare_factors
 from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
-from service.comparison.scores import Metric, collect_scores
+from service.comparison.scores import Metric, Scores, collect_scores
 from service.comparison.verdicts import describe_reach
 from service.image_store import ImageStore
 from service.results import summarize_run
@@ -45,22 +45,15 @@ def compare_experiment(
     """
     scores = collect_scores(experiment, _read_values(session, experiment, metric))
     num_pairs = len(list_pairs(scores.labels, reference=reference))
-    warnings = [note] if (note := scores.describe_unfinished()) else []
-    if experiment.status in ("running", "queued", "paused"):
-        warnings.append(
-            "Preliminary: runs are still to come. To look again and again until a difference shows makes "
-            "false alarms more likely than the p values say."
-        )
+    # Beyond this, pairs that differ in one factor may be as many as all pairs are.
+    has_factors = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
+    warnings = _list_warnings(experiment, scores, num_pairs=num_pairs, has_factors=has_factors)
     only_correct = None
     if metric == "final_test_accuracy":
         try:
             only_correct = count_only_correct(session, store, experiment.runs, labels=scores.labels)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
-    # Beyond this, single-factor pairs may be as many as all pairs are.
-    is_small = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
-    if not is_small:
-        warnings.append("Factors are not shown one by one for so many configurations.")
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,
@@ -71,9 +64,9 @@ def compare_experiment(
         level=LEVEL,
         min_seeds=MIN_SEEDS,
         seeds_needed=count_seeds_needed(max(1, num_pairs)),
-        warnings=[*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)],
+        warnings=warnings,
         pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
-        factors=compare_factors(scores) if is_small else None,
+        factors=compare_factors(scores) if has_factors else None,
         method=METHOD,
     )
 
@@ -85,3 +78,18 @@ def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     return {row.run_id: row.test_accuracy_at_best_validation for row in rows}
+
+
+def _list_warnings(
+    experiment: ExperimentRecord, scores: Scores, *, num_pairs: int, has_factors: bool
+) -> list[str]:
+    """What to know before reading any pair."""
+    warnings = [note] if (note := scores.describe_unfinished()) else []
+    if experiment.status in ("running", "queued", "paused"):
+        warnings.append(
+            "Preliminary: runs are still to come. To look again and again until a difference shows makes "
+            "false alarms more likely than the p values say."
+        )
+    if not has_factors:
+        warnings.append("Factors are not shown one by one for so many configurations.")
+    return [*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)]
