@@ -12,8 +12,9 @@ class TrainingState:
 
     ``variant`` names the engine that came so far; no other goes on with the same bits, see
     ``worker.engines.variants``. ``epoch`` epochs are done, and ``step`` steps of the next, which took
-    ``seconds`` so far and began with ``epoch_learning_rate``. ``weights`` is the network's state dict, running
-    statistics included; ``momentum`` the optimizer's buffers by parameter name; ``schedule`` plain JSON values.
+    ``seconds`` so far and began with ``epoch_learning_rate``. ``weights`` is the network's state dict,
+    running statistics included; ``momentum`` the optimizer's buffers by parameter name; ``schedule`` plain
+    JSON values.
     """
 
     variant: str

@@ -121,8 +121,7 @@ class Trainer:
         except RunBrokeOffError as error:
             broken = [pending[index] for index in error.run_indices]
             logger.exception("Training runs %s broke off", [run_id for run_id, _ in broken])
-            assert isinstance(error.__cause__, Exception)
-            self._handle_error(error.__cause__, job_id, broken)
+            self._handle_error(error.reason, job_id, broken)
         except Exception as error:
             logger.exception("Training runs %s broke off", [run_id for run_id, _ in pending])
             self._handle_error(error, job_id, pending)

@@ -12,7 +12,7 @@ from worker.engines.weights import Layout
 class Penalties:
     """λ1·Σ|w| + λ2·Σw² of each of K runs, over the parameters that its configuration penalizes.
 
-    Since the gradient of λ2·w² is 2·λ2·w, that part equals an SGD weight decay of 2·λ2; they must not be stacked.
+    Since the gradient of λ2·w² is 2·λ2·w, that part equals an SGD weight decay of 2·λ2; never stack both.
     """
 
     def __init__(self, configs: Sequence[RunConfig], *, layout: Layout, device: torch.device) -> None:
@@ -23,7 +23,7 @@ class Penalties:
         self._has_l2 = any(config.l2 for config in configs)
 
     def add_gradient(self, gradient: Tensor, parameters: Tensor) -> None:
-        """Add the penalties' gradient to that of the loss; both are (K, P). That of \\|0\\| is taken to be 0."""
+        """Add the penalties' gradient, with 0 for that of |w| at 0; all tensors are (K, P)."""
         if self._has_l1:
             gradient.addcmul_(self._l1, parameters.sign())
         if self._has_l2:

@@ -8,7 +8,7 @@ never stopped. Runs train side by side: on a GPU those of one shape as one array
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -22,11 +22,12 @@ DEFAULT_CACHE_DIR = Path("var/cache")
 
 
 class RunBrokeOffError(Exception):
-    """Training some of the runs raised an error, which is this one's cause."""
+    """Training some of the runs raised an error, ``reason``."""
 
-    def __init__(self, run_indices: Sequence[int]) -> None:
-        super().__init__(f"training runs {list(run_indices)} broke off")
+    def __init__(self, run_indices: Sequence[int], reason: Exception) -> None:
+        super().__init__(f"training runs {list(run_indices)} broke off: {reason}")
         self.run_indices = list(run_indices)
+        self.reason = reason
 
 
 def train(
@@ -37,7 +38,7 @@ def train(
     workbench: Workbench | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_checkpoint: Callable[[int, TrainingState], None] = lambda _index, _state: None,
-) -> Iterator[EpochReport]:
+) -> Generator[EpochReport, None, None]:
     """Train every run to its last epoch on the device that holds ``data``, all side by side.
 
     ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
@@ -83,7 +84,7 @@ def _make_arrays(
             engine = workbench.build_engine(variants[indices[0]], [config for _, config in members])
             array = RunArray(members, data, engine=engine, variant=variants[indices[0]], states=own_states)
         except Exception as error:
-            raise RunBrokeOffError(indices) from error
+            raise RunBrokeOffError(indices, error) from error
         arrays.append(array)
     return arrays
 
@@ -135,7 +136,7 @@ def _train_epoch(array: RunArray, watch: "_Watch", *, lane: Lane) -> list[EpochR
     except (TrainingStoppedError, DivergedError):
         raise
     except Exception as error:
-        raise RunBrokeOffError(array.run_indices) from error
+        raise RunBrokeOffError(array.run_indices, error) from error
 
 
 class _Watch:
