@@ -1,5 +1,6 @@
 """An experiment's comparison as one document."""
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from lab.errors import DatasetUnavailableError
@@ -13,6 +14,9 @@ from service.comparison.verdicts import describe_reach
 from service.image_store import ImageStore
 from service.results import summarize_run
 from service.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
+from service.wording import join_words
+
+UNLEARNED = 0.2
 
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
@@ -90,6 +94,17 @@ def _list_warnings(
             "Preliminary: runs are still to come. To look again and again until a difference shows makes "
             "false alarms more likely than the p values say."
         )
+    if unlearned := _find_unlearned(scores):
+        warnings.append(
+            f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}. What "
+            "differs now need not differ once trained."
+        )
     if not has_factors:
         warnings.append("Factors are not shown one by one for so many configurations.")
     return [*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)]
+
+
+def _find_unlearned(scores: Scores) -> list[str]:
+    """Labels of configurations that read little better than a guess among ten classes."""
+    means = [float(row[~np.isnan(row)].mean()) if not np.isnan(row).all() else 1.0 for row in scores.values]
+    return [label for label, mean in zip(scores.labels, means, strict=True) if mean < UNLEARNED]

@@ -89,7 +89,7 @@ def _make_finding(
             num_seeds=0,
             num_ties=0,
             outcome="cannot_conclude",
-            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (no seed is completed by both)",
+            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (none is completed by all compared)",
             warnings=list(question.warnings),
         )
     effect = find_detectable_effect(found.num_seeds, num_tests) if found.sd else None

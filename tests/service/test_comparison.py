@@ -159,6 +159,14 @@ class TestWarnings:
         assert pair["outcome"] == "cannot_conclude"
         assert pair["mcnemar"] is None
 
+    def test_of_networks_that_have_hardly_learned(self, client: TestClient, lab: Lab) -> None:
+        experiment_id = submit(client, configs=[{}, {"normalization": "none"}], seeds=6)
+        finish_runs(lab, experiment_id, shift({"batch": 0.9, "none": 0.1}))
+
+        (warning,) = compare(client, experiment_id)["warnings"]
+
+        assert warning.startswith("Hardly learned anything yet, at a mean accuracy below 20%: no norm.")
+
     def test_pairs_that_wait_are_asked_about_all_the_same(self, client: TestClient, lab: Lab) -> None:
         """One pair's six seeds conclude nothing while two more pairs are to come."""
         configs = [{}, {"normalization": "group"}, {"normalization": "layer"}]
