@@ -96,8 +96,8 @@ def _list_warnings(
         )
     if unlearned := _find_unlearned(scores):
         warnings.append(
-            f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}. What "
-            "differs now need not differ once trained."
+            f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}."
+            " What differs now need not differ once trained."
         )
     if not has_factors:
         warnings.append("Factors are not shown one by one for so many configurations.")
