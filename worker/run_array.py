@@ -119,6 +119,10 @@ class RunArray:
         """Whose runs these are."""
         return [member.run_index for member in self._members]
 
+    def use_threads(self, num_threads: int) -> None:
+        """Work with this many threads from here on, on a CPU."""
+        self._engine.use_threads(num_threads)
+
     def train_epoch(self, watch: Watch, *, lane: Lane) -> list[EpochReport]:
         """Train from where the runs stand to the end of the epoch, and measure; one report a run.
 
@@ -126,7 +130,7 @@ class RunArray:
             TrainingStoppedError: ``watch`` said so; the state has been handed over.
             DivergedError: a run's loss is no longer finite.
         """
-        self._engine.use_threads(lane.num_threads)
+        self.use_threads(lane.num_threads)
         self._epoch_started_at = time.monotonic() - self._seconds
         self._saved_at = time.monotonic()
         if self._step == 0:
