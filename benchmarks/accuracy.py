@@ -1,8 +1,8 @@
 """Whether speed costs accuracy: ``make bench-accuracy``.
 
-The same recipe and seeds by PyTorch's own operators and automatic gradients in float32, and by the engine that
-a worker on this device uses: test accuracy after the last epoch, seed by seed, with the 95 % interval of the
-mean paired difference.
+The same recipe and seeds by PyTorch's own operators and automatic gradients in float32, and by the engine of
+a worker on this device: test accuracy after the last epoch, with the 95 % interval of the mean difference,
+paired by seed.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def main() -> None:
         paired = describe_differences(after - before)
         write(
             f"{normalization:<15}{before.mean():>10.2f}{after.mean():>12.2f}"
-            f"{paired.mean:>+12.3f} [{paired.ci_low:+.3f}, {paired.ci_high:+.3f}]"
+            f"{paired.difference:>+12.3f} [{paired.ci_low:+.3f}, {paired.ci_high:+.3f}]"
         )
         rows[normalization] = {STACKED: before.tolist(), workbench.variant: after.tolist()}
     write(json.dumps({"machine": describe_machine(), "test_accuracy_percent": rows}))
