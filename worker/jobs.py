@@ -34,8 +34,8 @@ from lab.run_queueing import queue_apart, retry_later
 from worker.devices import describe_device
 from worker.engines.variants import Workbench
 from worker.hang_watch import HangWatch
-from worker.run_array import DivergedError, TrainingStoppedError
 from worker.training import RunBrokeOffError, train
+from worker.watch import DivergedError, TrainingStoppedError
 
 logger = logging.getLogger(__name__)
 

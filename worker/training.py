@@ -16,7 +16,8 @@ from lab.configs import RunConfig
 from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
 from worker.engines.variants import Workbench, set_up_workbench
-from worker.run_array import DivergedError, Lane, RunArray, TrainingStoppedError
+from worker.run_array import RunArray
+from worker.watch import DivergedError, Lane, TrainingStoppedError
 
 DEFAULT_CACHE_DIR = Path("var/cache")
 
