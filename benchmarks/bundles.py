@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -40,8 +41,6 @@ class Bundle:
     def __init__(self, configs: Sequence[RunConfig], data: Dataset, *, workbench: Workbench) -> None:
         is_fused = workbench.is_fusing(workbench.variant)
         groups = [list(configs)] if is_fused else [[config] for config in configs]
-        self._data = data
-        self._batch_size = configs[0].batch_size
         self._arrays = [
             RunArray(
                 list(enumerate(group)),
@@ -52,7 +51,6 @@ class Bundle:
             )
             for group in groups
         ]
-        self._sizes = [len(group) for group in groups]
         self._workbench = workbench
 
     def train_steps(self, num_steps: int) -> None:
@@ -63,14 +61,9 @@ class Bundle:
         def work(index: int) -> None:
             array = self._arrays[index]
             array.use_threads(num_threads)
-            device = self._data.train.images.device
-            generator = torch.Generator(device).manual_seed(index)
-            orders = [
-                torch.randperm(len(self._data.train), generator=generator, device=device)
-                for _ in range(self._sizes[index])
-            ]
-            for indices in torch.stack(orders).split(self._batch_size, dim=1)[:num_steps]:
-                array.step(indices)
+            # The step is taken when the next one is asked for.
+            for _ in islice(array.take_steps(), num_steps + 1):
+                pass
 
         with ThreadPoolExecutor(num_lanes) as lanes:
             list(lanes.map(work, range(len(self._arrays))))

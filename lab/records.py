@@ -30,9 +30,9 @@ from lab.workforce import read_workforce
 class RunRecord:
     """One run as it stands.
 
-    ``epoch`` is the last one recorded, 0 before the first. ``variant`` is the engine that trains it, ``bundle``
-    the ids of the runs that its last attempt trained together, its own among them. ``worker`` has it while it is running. ``stalled``
-    says why it does not go on although it should.
+    ``epoch`` is the last one recorded, 0 before the first. ``variant`` is the engine that trains it,
+    ``bundle`` the ids of the runs that its last attempt trained together, its own among them. ``worker`` has
+    it while it is running. ``stalled`` says why it does not go on although it should.
     """
 
     id: int

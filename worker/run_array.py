@@ -6,7 +6,9 @@ network, the size of the batches and the place they have come to.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -60,6 +62,7 @@ class RunArray:
         self._variant = variant
         self._epoch = self._step = 0
         self._seconds = 0.0
+        self._num_threads = 1
         self._epoch_started_at = self._saved_at = time.monotonic()
         self._train_set, self._validation_set = split_validation(
             data.train, validation_size=self.config.validation_size
@@ -89,6 +92,7 @@ class RunArray:
 
     def use_threads(self, num_threads: int) -> None:
         """Work with this many threads from here on, on a CPU."""
+        self._num_threads = num_threads
         self._engine.use_threads(num_threads)
 
     def train_epoch(self, watch: Watch, *, lane: Lane) -> list[EpochReport]:
@@ -105,7 +109,9 @@ class RunArray:
             for member in self._members:
                 member.epoch_learning_rate = member.learning_rate
         look_up = partial(self._look_up, watch)
-        self._train_steps(look_up)
+        with closing(self.take_steps()) as steps:
+            for _ in steps:
+                look_up()
         train = self._evaluate(self._train_set, look_up)
         validation: Sequence[Evaluation | None] = [None] * len(self._members)
         if self._validation_set is not None:
@@ -143,7 +149,8 @@ class RunArray:
             state=self._export_state(index),
         )
 
-    def _train_steps(self, look_up: Callable[[], None]) -> None:
+    def take_steps(self) -> Generator[None, None, None]:
+        """Take what is left of the epoch's steps, each when the next value is asked for."""
         start = Position(self._epoch, 0)
         orders = [
             torch.randperm(
@@ -151,17 +158,17 @@ class RunArray:
             )
             for member in self._members
         ]
-        batches = torch.stack(orders).split(self.config.batch_size, dim=1)
-        for indices in batches[self._step :]:
-            look_up()
-            self.step(indices)
-            for member in self._members:
-                member.end_step()
-            self._step += 1
+        remaining = torch.stack(orders).split(self.config.batch_size, dim=1)[self._step :]
+        with closing(self._draw_batches(remaining)) as batches:
+            for batch in batches:
+                yield
+                self.step(batch)
+                for member in self._members:
+                    member.end_step()
+                self._step += 1
 
-    def step(self, indices: Tensor) -> None:
-        """One step of each run, on its images of these indices (K, N): SGD with momentum."""
-        batch = self._draw_batch(indices)
+    def step(self, batch: Batch) -> None:
+        """One step of each run on its part of the batch: SGD with momentum."""
         gradient = self._engine.differentiate(self._weights, batch)
         self._penalties.add_gradient(gradient, self._weights.parameters)
         self._velocity.mul_(self._momentum).add_(gradient)
@@ -169,8 +176,24 @@ class RunArray:
         rate = torch.tensor(rates, device=gradient.device).unsqueeze(1)
         self._weights.parameters.sub_(rate * self._velocity)
 
-    def _draw_batch(self, indices: Tensor) -> Batch:
-        position = Position(self._epoch, self._step + 1)
+    def _draw_batches(self, remaining: Sequence[Tensor]) -> Generator[Batch, None, None]:
+        """The batches of these images (K, N); each is drawn during the step before, if a thread is free."""
+        draws = [
+            partial(self._draw_batch, indices, Position(self._epoch, step))
+            for step, indices in enumerate(remaining, start=self._step + 1)
+        ]
+        if self._num_threads == 1 or not draws:
+            for draw in draws:
+                yield draw()
+            return
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as drawer:
+            upcoming = drawer.submit(draws[0])
+            for draw in draws[1:]:
+                batch, upcoming = upcoming.result(), drawer.submit(draw)
+                yield batch
+            yield upcoming.result()
+
+    def _draw_batch(self, indices: Tensor, position: Position) -> Batch:
         images, dropped = [], []
         for member, own in zip(self._members, indices, strict=True):
             generator = member.seed_generator(position)
