@@ -1,7 +1,6 @@
 """Which engine trains a run: chosen by the device, recorded with the run, kept when it is resumed."""
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +68,8 @@ class Workbench:
 
 def set_up_workbench(device: torch.device, *, cache_dir: Path) -> Workbench:
     """Choose the engine for ``device``; on a CPU this compiles the vector engine the first time."""
-    # What this process may use, and no more than PyTorch was told to (OMP_NUM_THREADS).
-    num_threads = min(torch.get_num_threads(), len(os.sched_getaffinity(0)))
+    # One a core, or OMP_NUM_THREADS; asked here, since PyTorch answers anew in each thread.
+    num_threads = torch.get_num_threads()
     variant = STACKED
     if device.type == "cpu":
         try:
