@@ -8,34 +8,45 @@ import pytest
 from worker.engines import compilation
 from worker.engines.compilation import CompilationError, count_lanes, load_library
 
+# Compiled in a blink, where the engine takes seconds.
+SOURCE = 'extern "C" int count_lanes() { return LANES; }\n'
 
-@pytest.fixture
-def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A source that is compiled in a blink, in place of the engine's."""
-    folder = tmp_path / "native"
+
+def put_source(folder: Path, monkeypatch: pytest.MonkeyPatch, *, text: str = SOURCE) -> None:
+    """Have this be compiled in place of the engine."""
     folder.mkdir()
-    (folder / "engine.cpp").write_text('extern "C" int count_lanes() { return LANES; }\n')
+    (folder / "engine.cpp").write_text(text)
     monkeypatch.setattr(compilation, "SOURCE_DIR", folder)
-    return folder / "engine.cpp"
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of ``SOURCE`` for 8 lanes, compiled into a folder that was not there."""
+    folder = tmp_path_factory.mktemp("compiled")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        put_source(folder / "native", monkeypatch)
+        assert load_library(8, cache_dir=folder / "cache").count_lanes() == 8
+    (path,) = (folder / "cache").iterdir()
+    return path
 
 
 def hide_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
 
 
-def test_library_is_compiled_once_for_each_number_of_lanes_and_each_source(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("num_lanes", "text", "is_kept"), [(8, SOURCE, True), (4, SOURCE, False), (8, f"\n{SOURCE}", False)]
+)
+def test_library_is_kept_for_its_number_of_lanes_and_its_source(
+    compiled: Path, tmp_path: Path, num_lanes: int, text: str, is_kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache_dir = tmp_path / "not yet" / "there"
-    assert load_library(8, cache_dir=cache_dir).count_lanes() == 8
-    assert load_library(4, cache_dir=cache_dir).count_lanes() == 4
-    assert len(list(cache_dir.iterdir())) == 2
+    put_source(tmp_path / "native", monkeypatch, text=text)
     hide_compiler(monkeypatch)
-    assert load_library(8, cache_dir=cache_dir).count_lanes() == 8
-    # Another source is another library.
-    source.write_text("\n" + source.read_text())
-    with pytest.raises(CompilationError):
-        load_library(8, cache_dir=cache_dir)
+    if is_kept:
+        assert load_library(num_lanes, cache_dir=compiled.parent).count_lanes() == num_lanes
+    else:
+        with pytest.raises(CompilationError):
+            load_library(num_lanes, cache_dir=compiled.parent)
 
 
 def test_without_a_compiler_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,28 +55,26 @@ def test_without_a_compiler_it_is_named(tmp_path: Path, monkeypatch: pytest.Monk
         load_library(4, cache_dir=tmp_path)
 
 
-def test_a_source_that_is_refused_is_an_error_with_the_compilers_words(source: Path, tmp_path: Path) -> None:
-    source.write_text("this is no program;\n")
+def test_a_source_that_is_refused_is_an_error_with_the_compilers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_source(tmp_path / "native", monkeypatch, text="this is no program;\n")
     with pytest.raises(CompilationError, match=r"engine\.cpp:1:1: error"):
         load_library(4, cache_dir=tmp_path)
 
 
-@pytest.mark.usefixtures("source")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_source(tmp_path / "native", monkeypatch)
     (tmp_path / "a file").touch()
     with pytest.raises(CompilationError, match="a file"):
         load_library(4, cache_dir=tmp_path / "a file" / "cache")
 
 
-@pytest.mark.usefixtures("source")
-def test_a_damaged_library_is_named(tmp_path: Path) -> None:
-    load_library(4, cache_dir=tmp_path / "whole")
-    (path,) = (tmp_path / "whole").iterdir()
-    damaged = tmp_path / "damaged" / path.name
-    damaged.parent.mkdir()
-    damaged.write_bytes(b"no library")
+def test_a_damaged_library_is_named(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_source(tmp_path / "native", monkeypatch)
+    (tmp_path / compiled.name).write_bytes(b"no library")
     with pytest.raises(CompilationError, match="cannot be loaded"):
-        load_library(4, cache_dir=damaged.parent)
+        load_library(8, cache_dir=tmp_path)
 
 
 def test_this_processor_has_lanes() -> None:
