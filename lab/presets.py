@@ -9,6 +9,8 @@ from lab.errors import InvalidConfigError
 
 # With fewer than six seeds nothing can be concluded, see docs/decisions/0005-comparisons.md.
 NUM_SEEDS = 6
+# As many as the ten pairs of normalizations take, corrected for each other.
+NUM_FAIR_SEEDS = 9
 STUDY_LEARNING_RATE = 0.04
 STUDY_BATCH_SIZE = 128
 STUDY_TRAINING: dict[str, Any] = {
@@ -85,9 +87,10 @@ FAIR_GRID = Preset(
     name="fair-grid",
     title="Fair grid",
     description="Every normalization with every penalty, like compared with like: penalties on weights "
-    "alone, γ and β everywhere, validation images held out, six seeds.",
+    "alone, γ and β everywhere, validation images held out, nine seeds.",
     grid={"normalization": list(NORMALIZATIONS), "penalty": list(PENALTIES)},
     recipe=STUDY_TRAINING,
+    num_seeds=NUM_FAIR_SEEDS,
 )
 
 BATCH_SIZE = Preset(

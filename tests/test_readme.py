@@ -32,7 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, digits: Dataset) -> Iterator[P
         processes.wait_for_service()
         processes.client.post("/experiments", json={"configs": [{}], "epochs": 1})
         processes.wait_for_run(1, epoch=1)
-        # The README queues 120 runs and more; nobody waits for them here.
+        # The README queues 180 runs and more; nobody waits for them here.
         processes.kill("worker")
         index = int((digits.test.labels == 3).nonzero()[0])
         picture = Image.fromarray(digits.test.images[index].numpy())

@@ -56,7 +56,7 @@ def test_an_empty_request_is_the_study() -> None:
 def test_the_fair_grid_compares_like_with_like() -> None:
     runs = plan({"preset": "fair-grid"}).runs
 
-    assert len(runs) == 20 * 6
+    assert len(runs) == 20 * 9
     assert {(run.normalization, run.penalty) for run in runs} == {
         (normalization, penalty) for normalization in NORMALIZATIONS for penalty in PENALTIES
     }

@@ -75,12 +75,12 @@ class TestPlan:
 
         assert (plan["preset"], plan["num_runs"]) == ("study", 4)
 
-    def test_says_that_six_seeds_are_too_few_for_many_pairs(self, client: TestClient) -> None:
+    def test_says_that_nine_seeds_are_too_few_for_many_pairs(self, client: TestClient) -> None:
         plan = client.post("/experiments/plan", json={"preset": "fair-grid"}).json()
 
-        assert plan["num_runs"] == 120
+        assert plan["num_runs"] == 180
         (warning,) = plan["warnings"]
-        assert "6 seeds cannot conclude on 190 pairs at once" in warning
+        assert "9 seeds cannot conclude on 190 pairs at once" in warning
         assert "13 seeds could" in warning
 
 
