@@ -103,6 +103,7 @@ class RunLife(RuleBasedStateMachine):
     @invariant()
     def every_status_is_true(self) -> None:
         seen = {worker.job_id for worker in self.lab.workers.values() if not worker.is_frozen}
+        self.lab.beat()
         with self.lab.database.transaction() as session:
             for run_id, wish in self.wishes.items():
                 run, job_id = read_run(session, run_id), session.get_one(Run, run_id).job_id

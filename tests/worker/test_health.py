@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import sqlalchemy as sa
 
 from lab.database import Database
-from lab.tables import Worker
 from lab.worker_slots import claim_slot
-from lab.workforce import SILENT_SECONDS, record_heartbeat
+from lab.workforce import SILENT_SECONDS
 from tests.conftest import REPOSITORY
-from tests.lab.situations import make_signs
+from tests.lab.situations import beat
 from worker.health import main
 
 RUN_AND_LIST_IMPORTS = """
@@ -34,8 +32,8 @@ def database_url(database: Database, monkeypatch: pytest.MonkeyPatch) -> str:
 def work(database: Database) -> Iterator[str]:
     """A worker that has been heard of and holds its slot while the block runs; its id."""
     with claim_slot(database) as worker_id:
-        with database.transaction() as session:
-            record_heartbeat(session, worker_id, signs=make_signs())
+        # In an hour's time, so that a slow machine does not take it for silent meanwhile.
+        beat(database, worker_id, silent_seconds=-3_600)
         yield worker_id
 
 
@@ -58,10 +56,8 @@ def test_fails_when_the_only_one_has_died(database: Database, capsys: pytest.Cap
 
 
 def test_fails_when_none_is_heard_of_any_more(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    with work(database):
-        with database.transaction() as session:
-            then = Worker.heard_at_seconds - SILENT_SECONDS - 1
-            session.execute(sa.update(Worker).values(heard_at_seconds=then))
+    with work(database) as worker_id:
+        beat(database, worker_id, silent_seconds=SILENT_SECONDS + 1)
         assert main() == 1
     assert capsys.readouterr().out == "no worker is alive\n"
 
