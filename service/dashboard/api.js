@@ -33,6 +33,16 @@ export async function getFile(path, signal) {
   return (await send(path, { signal })).blob();
 }
 
+/** A stream of events; it lasts for as long as `signal` does. */
+export async function openStream(path, { headers, signal }) {
+  return send(path, { headers: { Accept: "text/event-stream", ...headers }, signal, isEndless: true });
+}
+
+export async function removeAt(path, signal) {
+  await send(path, { method: "DELETE", signal });
+}
+
+/** Post `body` as JSON; nothing at all without one. */
 export async function postJson(path, body, signal) {
   const headers = { "Content-Type": "application/json" };
   return (await send(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
@@ -58,8 +68,8 @@ async function send(path, options) {
   throw new ApiError(response.status, body.error ?? "no_json", detail);
 }
 
-async function fetchPatiently(path, { signal, headers = {}, ...options }) {
-  const signals = [AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])];
+async function fetchPatiently(path, { signal, headers = {}, isEndless = false, ...options }) {
+  const signals = [...(isEndless ? [] : [AbortSignal.timeout(PATIENCE_MS)]), ...(signal ? [signal] : [])];
   const token = sessionStorage.getItem(TOKEN_KEY);
   const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
   try {
