@@ -9,9 +9,9 @@ from lab.architecture import describe_layers
 from lab.configs import RunConfig
 from lab.records import RunRecord
 from lab.tables import EpochMetric
+from service.statistics.paired import MIN_SEEDS
+from service.wording import join_words
 
-# The least number of seeds with which an exact paired sign-flip test can reach p < 0.05: 2 / 2^6 = 0.031.
-MIN_SEEDS = 6
 FACTORS = ("normalization", "l1", "l2", "dropout", "groups", "affine", "penalize")
 
 
@@ -99,8 +99,8 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
         )
     if confounded := _find_confounded(configs):
         warnings.append(
-            f"{_join(confounded).capitalize()} change together, so a difference cannot be put down to one of "
-            "them. A grid of all combinations can tell them apart."
+            f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "
+            "one of them. A grid of all combinations can tell them apart."
         )
     return warnings
 
@@ -118,10 +118,6 @@ def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
     differing = {FACTORS[index] for index in others if len({variant[index] for variant in variants}) > 1}
     penalty = {"penalty"} if differing & {"l1", "l2"} else set()
     return ["normalization", *sorted(penalty | (differing - {"l1", "l2"}))]
-
-
-def _join(words: Sequence[str]) -> str:
-    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
 
 
 def write_csv(rows: Sequence[ResultRow]) -> str:
