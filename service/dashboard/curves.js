@@ -101,7 +101,15 @@ export class CurvesPanel {
       const words = isEmpty ? "The curves begin with the first epoch." : "Everything is left out; choose something.";
       return setText(this.#state, words);
     }
-    const options = { configurations, curves, isMean: this.isMean, isLog: this.#isLog, emphasized: this.#emphasized };
+    const { runs } = this.live.experiment;
+    const options = {
+      configurations,
+      curves,
+      completed: new Set(runs.filter(({ epoch, epochs }) => epoch === epochs).map(({ id }) => id)),
+      isMean: this.isMean,
+      isLog: this.#isLog,
+      emphasized: this.#emphasized,
+    };
     for (const { metric, chart, heading } of this.panels) {
       setText(heading, capitalize(describeMetric(metric, options).title));
       chart.draw(() => drawPanel({ metric, ...options }));

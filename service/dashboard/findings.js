@@ -71,3 +71,31 @@ export class Findings {
     if (this.#asked === state) this.update();
   }
 }
+
+/** A configuration's figures over its seeds, at the last epoch recorded; of completed runs once there are any. */
+function summarizeConfiguration({ label, normalization }, runs) {
+  const own = runs.filter((run) => run.label === label);
+  const completed = own.filter(({ status }) => status === "completed");
+  const counted = (completed.length > 0 ? completed : own).filter((run) => run.final_test_accuracy !== null);
+  const row = { label, normalization, parameters: own[0].parameters, n: counted.length, isDone: completed.length > 0 };
+  if (counted.length === 0) {
+    return { ...row, mean: null, low: null, high: null, min: null, max: null, loss: null, gap: null };
+  }
+  const accuracies = counted.map((run) => run.final_test_accuracy);
+  const { mean, margin: half } = summarize(accuracies);
+  const average = (name) => summarize(counted.map((run) => run[name])).mean;
+  return {
+    ...row,
+    mean,
+    low: half === null ? null : mean - half,
+    high: half === null ? null : mean + half,
+    min: Math.min(...accuracies),
+    max: Math.max(...accuracies),
+    loss: average("final_test_loss"),
+    gap: average("accuracy_gap"),
+  };
+}
+
+function margin({ mean, high }) {
+  return high === null ? "" : ` ± ${((high - mean) * 100).toFixed(2)}`;
+}

@@ -11,16 +11,18 @@ const T_975 = [
 const MANY_LINES = 8;
 const FEW_EPOCHS = 15;
 
-/** What a panel shows of a metric: its title, how a figure becomes a height, and how that is read. */
+/** What a panel shows of a metric: its title, how a figure becomes a height and is read, and the most it can be. */
 export function describeMetric(metric, { isLog }) {
   const [subset, quantity] = metric.split("_");
   const isAccuracy = quantity === "accuracy";
   // Accuracies near 100 % lie on top of each other; their errors on a log scale do not.
   if (isAccuracy && isLog) {
-    return { title: `${subset} error`, unit: "%", read: (value) => (1 - value) * 100, format: ".2f" };
+    return { title: `${subset} error`, unit: "%", read: (value) => (1 - value) * 100, format: ".2f", most: 100 };
   }
-  if (isAccuracy) return { title: `${subset} accuracy`, unit: "%", read: (value) => value * 100, format: ".2f" };
-  return { title: `${subset} loss`, unit: "", read: (value) => value, format: ".4f" };
+  if (isAccuracy) {
+    return { title: `${subset} accuracy`, unit: "%", read: (value) => value * 100, format: ".2f", most: 100 };
+  }
+  return { title: `${subset} loss`, unit: "", read: (value) => value, format: ".4f", most: Infinity };
 }
 
 /** Mean and half width of the 95 % interval of a list of figures; no width for fewer than two. */
@@ -35,27 +37,53 @@ export function summarize(values) {
 /**
  * One panel: `configurations` are those shown, `curves` the figures by run id.
  *
- * `isMean` shows means with bands in place of single runs; `emphasized` is a label whose lines stand out.
+ * `isMean` shows the means of the runs in `completed` with their bands, and only the others line by line: a
+ * mean over fewer and fewer seeds would jump where one ends. `emphasized` is a label whose lines stand out.
  */
-export function drawPanel({ metric, configurations, curves, isMean, isLog, emphasized }) {
-  const { unit, read, format } = describeMetric(metric, { isLog });
+export function drawPanel({ metric, configurations, curves, completed, isMean, isLog, emphasized }) {
+  const { unit, read, format, most } = describeMetric(metric, { isLog });
   const isCrowded = configurations.length > MANY_LINES || (!isMean && curves.size > MANY_LINES);
   const traces = configurations.flatMap((configuration) => {
     const isFaint = emphasized !== null && configuration.label !== emphasized;
     const look = { ...styleLine(configuration), isFaint, label: configuration.label };
     const runs = configuration.runIds.map((id) => curves.get(id)).filter((run) => run?.epochs.length > 0);
-    const points = runs.map((run) => ({ seed: run.seed, x: run.epochs, y: run[metric].map(read) }));
-    if (isMean) return drawMean(points, look, { unit, format, isLog });
-    return points.map((run) => drawRun(run, look, { unit, format, isSingle: points.length === 1, isLog }));
+    const lines = runs.map((run) => ({ id: run.run_id, seed: run.seed, x: run.epochs, y: run[metric].map(read) }));
+    const isSingle = configuration.runIds.length === 1;
+    const averaged = isMean && !isSingle ? lines.filter(({ id }) => completed.has(id)) : [];
+    const others = lines.filter((line) => !averaged.includes(line));
+    return [
+      ...(averaged.length > 0 ? drawMean(averaged, look, { unit, format, isLog }) : []),
+      ...others.map((line) => drawRun(line, look, { unit, format, isSingle, isLog })),
+    ];
   });
   const layout = baseLayout();
   layout.hovermode = isCrowded ? "closest" : "x unified";
   layout.xaxis = { ...layout.xaxis, title: { text: "epoch", standoff: 6 }, rangemode: "tozero", nticks: 8 };
   layout.yaxis = { ...layout.yaxis, type: isLog ? "log" : "linear", ticksuffix: unit, nticks: 6 };
-  if (isLog) layout.yaxis.dtick = "D2";
+  const range = isLog ? null : findRange(traces, most);
+  if (range) layout.yaxis.range = range;
   // What the reader zoomed into stays when new epochs land; another scale begins anew.
   layout.uirevision = isLog ? "log" : "linear";
   return { traces, layout };
+}
+
+/**
+ * The heights to show: all lines, and of the bands what is near them and possible at all.
+ *
+ * The intervals of two or three seeds can be wider than everything there is to see.
+ */
+function findRange(traces, most) {
+  const heights = (wanted) => traces.filter(({ fill }) => Boolean(fill) === wanted).flatMap(({ y }) => y);
+  const lines = heights(false).filter(Number.isFinite);
+  if (lines.length === 0) return null;
+  const [low, high] = [Math.min(...lines), Math.max(...lines)];
+  const room = Math.max((high - low) * 0.25, high * 0.002);
+  const bands = heights(true);
+  const margin = (high - low) * 0.05 + high * 0.001;
+  return [
+    Math.max(-margin, low - margin - Math.min(room, Math.max(0, low - Math.min(low, ...bands)))),
+    Math.min(most + margin, high + margin + Math.min(room, Math.max(0, Math.max(high, ...bands) - high))),
+  ];
 }
 
 function drawRun({ seed, x, y }, look, { unit, format, isSingle, isLog }) {
