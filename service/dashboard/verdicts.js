@@ -35,7 +35,7 @@ export class Verdicts {
     fill(this.#ranking, note("empty", sentence));
   }
 
-  /** `comparison` as the API gives it; `results` has the figures that are ranked. */
+  /** Both as the API gives them: the comparison, and the configurations of the results. */
   update(comparison, results) {
     const pairs = indexPairs(comparison.pairs);
     this.#warn(comparison.warnings);
@@ -51,7 +51,8 @@ export class Verdicts {
   #rank({ configurations }, results, pairs) {
     const rows = configurations
       .map((label) => results.find((row) => row.label === label))
-      .filter((row) => row?.mean !== null && row?.mean !== undefined)
+      .filter((row) => row?.final_test_accuracy)
+      .map(({ label, final_test_accuracy: found }) => ({ label, ...found, low: found.ci_low, high: found.ci_high }))
       .sort((a, b) => b.mean - a.mean);
     if (rows.length === 0) return this.wait("Nothing to rank yet: no run is completed.");
     const ends = rows.flatMap(({ mean, low, high }) => [low ?? mean, high ?? mean]);
