@@ -42,9 +42,9 @@ export async function removeAt(path, signal) {
   await send(path, { method: "DELETE", signal });
 }
 
-/** Post `body` as JSON; nothing at all without one. */
-export async function postJson(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
+/** Post `body` as JSON, or nothing; sent again with the same `key`, it does what it does only once. */
+export async function postJson(path, body, signal, key) {
+  const headers = { "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) };
   return (await send(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
 }
 

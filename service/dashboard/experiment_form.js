@@ -6,14 +6,25 @@ import { whole } from "./format.js";
 const NORMALIZATIONS = ["batch", "group", "layer", "instance", "none"];
 const PENALTIES = { none: "none", l1: "L1", l2: "L2", "l1+l2": "L1 + L2" };
 const GRID = "grid";
-/** Fields of the recipe: title, what it is in a sentence, and how it is entered. */
+/** What is meant where nothing is entered and no preset says otherwise. */
+const USUAL = {
+  seeds: 1,
+  epochs: 25,
+  batch_size: 128,
+  learning_rate: 0.04,
+  momentum: 0.9,
+  rotation_degrees: 6.9,
+  validation_size: "a twelfth of all",
+  priority: 0,
+};
+/** Fields of the recipe: title, and what it is in a sentence. */
 const RECIPE = {
-  batch_size: ["Batch size", "Images a training step looks at; batch norm takes its statistics over them.", "128"],
-  learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there.", "0.04"],
-  momentum: ["Momentum", "How much of the last step is in the next one.", "0.9"],
-  rotation_degrees: ["Rotation", "Training images are turned by up to so many degrees either way.", "6.9"],
-  validation_size: ["Validation images", "Held out of training, to steer by in place of the test set.", "a twelfth"],
-  priority: ["Priority", "From −100 to 100; of what waits, the highest is trained first.", "0"],
+  batch_size: ["Batch size", "Images a training step looks at; batch norm takes its statistics over them."],
+  learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there."],
+  momentum: ["Momentum", "How much of the last step is in the next one."],
+  rotation_degrees: ["Rotation", "Training images are turned by up to so many degrees either way."],
+  validation_size: ["Validation images", "Held out of training, to steer by in place of the test set."],
+  priority: ["Priority", "From −100 to 100; of what waits, the highest is trained first."],
 };
 const SCHEDULES = {
   "": "as usual: plateau",
@@ -26,6 +37,7 @@ export class ExperimentForm {
   #grid;
 
   constructor({ datasets, presets }) {
+    this.presets = new Map(presets.map((preset) => [preset.name, preset]));
     this.#grid = el(
       "div",
       { class: "grid-fields" },
@@ -33,7 +45,7 @@ export class ExperimentForm {
       hint("The layer after each 3×3 convolution; “none” leaves it out."),
       checks("Penalties", "penalty", PENALTIES, ["none", "l2"]),
       hint("Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². The grid has every normalization with every penalty."),
-      text("dropout", "Dropout", "Share of activations left out while training; several, with commas, are compared too.", "0.01"),
+      text("dropout", "Dropout", "Share of activations left out while training; several, with commas, are compared too.", { placeholder: "0.01" }),
     );
     this.element = el(
       "form",
@@ -44,14 +56,14 @@ export class ExperimentForm {
         "div",
         { class: "fields" },
         described("dataset", "Data set", "What the networks learn to read.", datasetMenu(datasets)),
-        text("name", "Name", "How you find it again; made up if left empty.", "by itself", { maxlength: 200 }),
-        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", "by preset", { min: 1 }),
-        number("epochs", "Epochs", "How often a run goes through all training images.", "by preset", { min: 1 }),
+        text("name", "Name", "How you find it again; made up if left empty.", { maxlength: 200 }),
+        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", { min: 1 }),
+        number("epochs", "Epochs", "How often a run goes through all training images.", { min: 1 }),
       ),
       el("details", {}, el("summary", {}, "Recipe and priority"), el("div", { class: "fields" }, recipeFields())),
     );
-    this.element.addEventListener("input", () => this.#showGrid());
-    this.#showGrid();
+    this.element.addEventListener("input", () => this.#fit());
+    this.#fit();
   }
 
   /** The request's body; what is left empty is left to the service. */
@@ -70,8 +82,14 @@ export class ExperimentForm {
     return body;
   }
 
-  #showGrid() {
-    this.#grid.hidden = new FormData(this.element).get("preset") !== GRID;
+  /** Show what belongs to the preset chosen: the grid's own fields, and what is meant where nothing is entered. */
+  #fit() {
+    const preset = this.presets.get(new FormData(this.element).get("preset"));
+    this.#grid.hidden = preset !== undefined;
+    const usual = { ...USUAL, ...(preset && { seeds: preset.num_seeds, ...preset.request }) };
+    for (const name of ["seeds", "epochs", ...Object.keys(RECIPE)]) {
+      this.element.elements[name].placeholder = String(usual[name]);
+    }
   }
 }
 
@@ -95,8 +113,8 @@ function presetChoice(presets) {
 }
 
 function recipeFields() {
-  const inputs = Object.entries(RECIPE).map(([name, [title, sentence, usual]]) =>
-    number(name, title, sentence, usual, { step: "any" }),
+  const inputs = Object.entries(RECIPE).map(([name, [title, sentence]]) =>
+    number(name, title, sentence, { step: "any" }),
   );
   const options = Object.entries(SCHEDULES).map(([value, title]) => el("option", { value }, title));
   const schedule = el("select", { id: "schedule", name: "schedule" }, options);
@@ -123,13 +141,13 @@ function checks(legend, name, titles, chosen) {
   return el("fieldset", { class: "checks" }, el("legend", {}, legend), boxes);
 }
 
-function number(name, title, sentence, usual, attributes) {
-  const input = { type: "number", id: name, name, placeholder: usual, inputmode: "decimal", ...attributes };
+function number(name, title, sentence, attributes) {
+  const input = { type: "number", id: name, name, inputmode: "decimal", ...attributes };
   return described(name, title, sentence, el("input", input));
 }
 
-function text(name, title, sentence, usual, attributes = {}) {
-  return described(name, title, sentence, el("input", { type: "text", id: name, name, placeholder: usual, ...attributes }));
+function text(name, title, sentence, attributes) {
+  return described(name, title, sentence, el("input", { type: "text", id: name, name, ...attributes }));
 }
 
 /** A control under its label, above a sentence that explains it. */

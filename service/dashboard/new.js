@@ -1,6 +1,6 @@
-/** A new experiment: a form that says at once how many runs it means, how long they take, and how to ask for them with curl. */
+/** A new experiment: how many runs the form means and how long they take is said at once, and the curl line. */
 
-import { ApiError, getJson, postJson, writeCurl } from "./api.js";
+import { getJson, postJson, writeCurl } from "./api.js";
 import { el, failure, fill, note, section, setText, shellLine } from "./dom.js";
 import { ExperimentForm } from "./experiment_form.js";
 import { about, count } from "./format.js";
@@ -29,7 +29,8 @@ export function mount(main, { signal }) {
 
 class NewExperiment {
   #size = el("p", { class: "size" });
-  #time = el("p", { class: "quiet" });
+  #time = el("p", { class: "time" });
+  #basis = el("p", { class: "quiet" });
   #hints = el("ul", { class: "hints" });
   #failure = el("div");
   #button = el("button", { class: "primary", form: "experiment" }, "Queue it");
@@ -41,7 +42,7 @@ class NewExperiment {
   constructor(form, signal) {
     this.form = form;
     this.signal = signal;
-    const summary = el("div", { "aria-live": "polite" }, this.#size, this.#time, this.#hints);
+    const summary = el("div", { "aria-live": "polite" }, this.#size, this.#time, this.#basis, this.#hints);
     const shell = el("div", {}, el("h3", {}, "The same from a shell"), this.#shell.element);
     const aside = el("div", { class: "plan" }, section("What it means", summary, this.#failure, this.#button, shell));
     this.element = el("div", { class: "composer" }, form.element, aside);
@@ -72,18 +73,17 @@ class NewExperiment {
       if (signal.aborted) return;
       fill(this.#failure, failure(error));
       this.#button.disabled = error.status !== 0;
-      setText(this.#size, "");
-      setText(this.#time, "");
+      for (const line of [this.#size, this.#time, this.#basis]) setText(line, "");
       fill(this.#hints);
     }
   }
 
-  #show(plan) {
-    const { num_configurations: configurations, num_seeds: seeds, num_runs: runs } = plan;
-    setText(this.#size, `${count(configurations, "configuration")} × ${count(seeds, "seed")} = ${count(runs, "run")}`);
-    const time = plan.estimated_seconds;
-    setText(this.#time, time === null ? "How long they take is not known yet." : `About ${about(time)}.`);
-    fill(this.#hints, plan.warnings.map((sentence) => el("li", {}, sentence)));
+  #show({ configurations, seeds, num_runs: runs, estimated_seconds: seconds, estimate_basis: basis, warnings }) {
+    const product = `${count(configurations.length, "configuration")} × ${count(seeds.length, "seed")}`;
+    setText(this.#size, `${product} = ${count(runs, "run")}`);
+    setText(this.#time, seconds === null ? "" : `About ${about(seconds)} once its turn has come.`);
+    setText(this.#basis, basis);
+    fill(this.#hints, warnings.map((sentence) => el("li", {}, sentence)));
     this.#button.disabled = false;
   }
 
@@ -91,15 +91,19 @@ class NewExperiment {
     event.preventDefault();
     this.#button.disabled = true;
     // Sent again with the same key when its answer was lost, it queues nothing twice.
-    this.#attempt ??= crypto.randomUUID?.() ?? String(Math.random());
+    this.#attempt ??= makeKey();
     try {
-      const experiment = await postJson("/experiments", this.form.body, this.signal, { key: this.#attempt });
+      const experiment = await postJson("/experiments", this.form.body, this.signal, this.#attempt);
       location.hash = `#/experiments/${experiment.id}`;
     } catch (error) {
       if (this.signal.aborted) return;
       fill(this.#failure, failure(error));
-      this.#button.disabled = error instanceof ApiError && error.status === 0 ? false : this.#button.disabled;
       this.#button.disabled = false;
     }
   }
+}
+
+/** A page that is not served from this machine or over TLS has no `randomUUID`. */
+function makeKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
