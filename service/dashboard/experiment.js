@@ -2,6 +2,7 @@
 
 import { getJson } from "./api.js";
 import { Actions } from "./actions.js";
+import { loadPlotly } from "./charts.js";
 import { CurvesPanel } from "./curves.js";
 import { announce, el, failure, fill, note, progressBar, section, setProgress, setStatus, setText, statusBadge } from "./dom.js";
 import { fileLink } from "./files.js";
@@ -38,6 +39,8 @@ export function mount(main, { signal, parts: [id] }) {
   }
 
   async function follow() {
+    // Large, and needed soon; should it fail, the charts say so.
+    loadPlotly().catch(() => {});
     fill(main, el("h1", {}, `Experiment ${id}`), note("loading", "Loading…"));
     try {
       await live.follow();

@@ -5,7 +5,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-
 VIEWS = {
     "Experiments": "Experiments",
     "New": "New experiment",
