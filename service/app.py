@@ -21,7 +21,18 @@ from service.experiment_feed import ExperimentFeed
 from service.guards import BodyLimit, Guard, JsonByDefault
 from service.image_store import ImageStore
 from service.predictor import Predictor
-from service.routes import appendix, control, events, experiments, plots, predict, results, runs, system
+from service.routes import (
+    appendix,
+    control,
+    events,
+    experiments,
+    plots,
+    predict,
+    results,
+    runs,
+    submission,
+    system,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (experiments, results, control, events, plots, runs, predict, appendix, system):
+    for module in (submission, experiments, results, control, events, plots, runs, predict, appendix, system):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     serve_dashboard(app)
@@ -77,7 +88,7 @@ def submit_study_once(lab: Lab) -> None:
     with lab.database.transaction() as session:
         if has_experiments(session):
             return
-        request = ExperimentRequest(name=None, configs=None, grid=None, seeds=[0], recipe={})
+        request = ExperimentRequest(name=None, configs=None, grid=None, seeds=None, recipe={})
         spec = plan_experiment(request, dataset=DATASETS["digits"])
         submit_experiment(session, lab.queue, spec=spec, request={"dataset": "digits"})
         logger.info("Submitted the study on the embedded digits.")
