@@ -5,13 +5,12 @@ import { Actions } from "./actions.js";
 import { loadPlotly } from "./charts.js";
 import { CurvesPanel } from "./curves.js";
 import { announce, el, failure, fill, note, progressBar, section, setProgress, setStatus, setText, statusBadge } from "./dom.js";
-import { fileLink } from "./files.js";
+import { FigureFiles } from "./figures.js";
 import { Findings } from "./findings.js";
 import { age, count, duration, moment, share } from "./format.js";
 import { LiveExperiment } from "./live.js";
 import { RunList } from "./runs.js";
 
-const FORMATS = ["png", "svg", "pdf"];
 const NAME = "Normalization Lab";
 const AGE_STEP_MS = 10_000;
 
@@ -76,16 +75,15 @@ class ExperimentView {
     this.curves = new CurvesPanel(live, { signal });
     this.findings = new Findings(live, { signal });
     this.runs = new RunList(live);
-    this.figures = FORMATS.map((format) => [format, fileLink(format.toUpperCase(), "")]);
-    this.curves.onToggle = () => this.#pointFigures();
+    const figures = new FigureFiles(live.id, signal);
+    this.curves.onToggle = () => figures.show(this.curves.normalizations);
     this.parts = [
       this.#makeHeader(experiment),
       warnings(experiment),
-      section("Curves", this.curves.element, figureLinks(this.figures, live.id)),
+      section("Curves", this.curves.element, figures.element),
       ...this.findings.elements,
       section("Runs", this.runs.element),
     ];
-    this.#pointFigures();
     this.#findTrainSize(experiment.dataset);
     const clock = setInterval(() => setText(this.#time, age(experiment.created_at)), AGE_STEP_MS);
     signal.addEventListener("abort", () => clearInterval(clock));
@@ -157,24 +155,10 @@ class ExperimentView {
       if (!this.signal.aborted) console.info(error.message);
     }
   }
-
-  #pointFigures() {
-    const { normalizations } = this.curves;
-    const query = normalizations === null ? "" : `?normalizations=${normalizations.join()}`;
-    for (const [format, link] of this.figures) {
-      link.href = `/experiments/${this.live.id}/plots/overview.${format}${query}`;
-      link.download = `experiment-${this.live.id}-overview.${format}`;
-    }
-  }
 }
 
 function warnings({ warnings: sentences }) {
   if (sentences.length === 0) return el("div");
   const items = sentences.map((sentence) => el("li", {}, sentence));
   return note("warning", el("h2", {}, "Read with care"), el("ul", {}, items));
-}
-
-function figureLinks(figures, id) {
-  const curves = fileLink("JSON", `/experiments/${id}/curves`, { name: `experiment-${id}-curves.json` });
-  return el("p", { class: "links" }, "Download: ", figures.map(([, link]) => link), curves);
 }

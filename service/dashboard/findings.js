@@ -19,7 +19,7 @@ export class Findings {
     this.signal = signal;
     const configurations = listConfigurations(live.experiment.runs);
     const hasSeeds = configurations.some(({ runIds }) => runIds.length > 1);
-    this.verdicts = new Verdicts(configurations);
+    this.verdicts = new Verdicts(configurations, { onReference: () => this.#askAgain() });
     this.results = new ResultsPanel({ id: live.id, hasSeeds });
     this.elements = [
       this.#failure,
@@ -38,12 +38,21 @@ export class Findings {
     this.#timer = setTimeout(() => this.#ask(state), isFirst || this.live.isOver ? 0 : LEAST_WAIT_MS);
   }
 
+  /** Ask at once: the reader wants something else of the same figures. */
+  #askAgain() {
+    clearTimeout(this.#timer);
+    this.#isAsking = true;
+    this.#ask(this.#asked);
+  }
+
   async #ask(state) {
     try {
       const path = `/experiments/${this.live.id}`;
-      const [results, comparison] = await Promise.all(
-        ["results", "comparison"].map((name) => getJson(`${path}/${name}`, this.signal)),
-      );
+      const { reference } = this.verdicts;
+      const query = reference === null ? "" : `?reference=${encodeURIComponent(reference)}`;
+      const asked = [`${path}/results`, `${path}/comparison${query}`].map((address) => getJson(address, this.signal));
+      const [results, comparison] = await Promise.all(asked);
+      if (reference !== this.verdicts.reference) return;
       this.results.update(results);
       this.verdicts.update(comparison, results.configurations);
       this.#asked = state;

@@ -19,16 +19,26 @@ export class Verdicts {
   #warnings = el("div");
   #chosen = null;
 
-  constructor(configurations) {
+  /** `onReference` is called when another pick of pairs is wanted, see `reference`. */
+  constructor(configurations, { onReference }) {
     this.looks = new Map(configurations.map((one) => [one.label, one]));
+    const options = configurations.map(({ label }) => el("option", { value: label }, `${label} with each other`));
+    this.menu = el("select", { id: "reference" }, el("option", { value: "" }, "Every pair"), options);
+    this.menu.addEventListener("change", onReference);
     this.element = el(
       "div",
       { class: "verdicts" },
       this.#warnings,
       el("div", {}, el("h3", {}, "Ranking"), this.#ranking),
-      el("div", {}, el("h3", {}, "Every pair"), this.#matrix, this.#detail),
+      el("div", {}, el("h3", {}, "Pairs"), el("div", { class: "reference" }, this.menu), this.#matrix, this.#detail),
     );
+    this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
     this.wait("The verdicts come when the first runs are completed.");
+  }
+
+  /** The one configuration that all others are compared with; none for every pair. */
+  get reference() {
+    return this.menu.value || null;
   }
 
   wait(sentence) {
@@ -74,13 +84,14 @@ export class Verdicts {
       el("th", { scope: "col", title: configurations[index] }, el("span", { "aria-hidden": true }, number), unseen(configurations[index])),
     );
     const rows = configurations.map((label, index) => {
+      if (this.reference !== null && this.reference !== label) return null;
       const name = el("th", { scope: "row" }, el("span", { class: "number" }, numbers[index]), label);
       return el("tr", {}, name, configurations.map((other) => this.#makeCell(label, other, pairs)));
     });
     const caption = el("caption", { class: "unseen" }, "How the row's configuration does against the column's");
-    const table = el("table", { class: "matrix" }, caption, el("thead", {}, el("tr", {}, el("td"), head)), el("tbody", {}, rows));
+    const table = el("table", { class: "matrix" }, caption, el("thead", {}, el("tr", {}, el("td"), head)), el("tbody", {}, rows.filter(Boolean)));
     fill(this.#matrix, el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Every pair" }, table), matrixLegend());
-    if (this.#chosen === null) fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
+    if (!pairs.has(this.#chosen)) fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
     else this.#show(pairs.get(this.#chosen));
   }
 
@@ -103,7 +114,6 @@ export class Verdicts {
   }
 
   #show(pair) {
-    if (pair === undefined) return;
     const interval = pair.ci_low === null ? "" : ` (95 % interval ${signed(pair.ci_low)} to ${signed(pair.ci_high)})`;
     const facts = [
       ["Difference", pair.difference === null ? "–" : `${signed(pair.difference)} points${interval}`],
