@@ -6,8 +6,8 @@ import { el, fill } from "./dom.js";
 const ROWS_IN_FULL = 24;
 
 /**
- * A column has a `title`, `read(row)` for its cells (text or nodes) and `sortBy(row)`; one that `isText` names
- * its row; one that `isOptional` shows where any row has it.
+ * A column has a `title`, `read(row)` for its cells (text or nodes) and `sortBy(row)`; one with `isText`
+ * names its row; one that `isOptional` shows where any row has it.
  */
 export class SortableTable {
   #rows = [];
