@@ -73,7 +73,13 @@ export function drawPanel({ metric, configurations, curves, completed, isMean, i
   traces.sort((a, b) => Number(Boolean(b.fill)) - Number(Boolean(a.fill)));
   const layout = baseLayout();
   layout.hovermode = isCrowded ? "closest" : "x unified";
-  layout.xaxis = { ...layout.xaxis, title: { text: "epoch", standoff: 6 }, rangemode: "tozero", nticks: 8 };
+  layout.xaxis = {
+    ...layout.xaxis,
+    title: { text: "epoch", standoff: 6 },
+    unifiedhovertitle: { text: "<b>epoch %{x}</b>" },
+    rangemode: "tozero",
+    nticks: 8,
+  };
   layout.yaxis = { ...layout.yaxis, type: isLog ? "log" : "linear", ticksuffix: unit, nticks: 6 };
   const range = isLog ? null : findRange(traces, most);
   if (range) layout.yaxis.range = range;
