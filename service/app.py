@@ -26,8 +26,10 @@ from service.routes import (
     control,
     events,
     experiments,
+    mistakes,
     plots,
     predict,
+    report,
     results,
     runs,
     submission,
@@ -76,7 +78,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (submission, experiments, results, control, events, plots, runs, predict, appendix, system):
+    for module in (
+        submission,
+        experiments,
+        results,
+        report,
+        plots,
+        mistakes,
+        control,
+        events,
+        runs,
+        predict,
+        appendix,
+        system,
+    ):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     serve_dashboard(app)

@@ -86,9 +86,9 @@ def write_markdown(
     """Both tables as Markdown, first the configurations if any has several seeds, the warnings below."""
     sections = [f"## {title}"]
     if any(result.num_runs > 1 for result in results):
-        cells = [_list_configuration_cells(result) for result in results]
+        cells = [list_configuration_cells(result) for result in results]
         sections += [_write_markdown_table(CONFIGURATION_HEADINGS, cells), CONFIGURATION_NOTE]
-    sections.append(_write_markdown_table(RUN_HEADINGS, [_list_run_cells(row) for row in rows]))
+    sections.append(_write_markdown_table(RUN_HEADINGS, [list_run_cells(row) for row in rows]))
     if warnings:
         sections.append("\n".join(f"- {warning}" for warning in warnings))
     return "\n\n".join(sections) + "\n"
@@ -105,7 +105,7 @@ def write_latex(results: Sequence[ConfigurationResult], *, title: str, warnings:
         r"\toprule",
         _write_latex_row(CONFIGURATION_HEADINGS),
         r"\midrule",
-        *(_write_latex_row(_list_configuration_cells(result)) for result in results),
+        *(_write_latex_row(list_configuration_cells(result)) for result in results),
         r"\bottomrule",
         r"\end{tabular}",
         *(rf"\par\smallskip\footnotesize {escape_latex(note)}" for note in (CONFIGURATION_NOTE, *warnings)),
@@ -119,7 +119,8 @@ def escape_latex(text: str) -> str:
     return " ".join(text.split()).translate(LATEX_ESCAPES)
 
 
-def _list_configuration_cells(result: ConfigurationResult) -> list[str]:
+def list_configuration_cells(result: ConfigurationResult) -> list[str]:
+    """A configuration's figures under ``CONFIGURATION_HEADINGS``."""
     accuracy, loss, gap = result.final_test_accuracy, result.final_test_loss, result.accuracy_gap
     chosen, seconds = result.test_accuracy_at_best_validation, result.seconds
     is_complete = result.num_completed == result.num_runs
@@ -138,7 +139,8 @@ def _list_configuration_cells(result: ConfigurationResult) -> list[str]:
     ]
 
 
-def _list_run_cells(row: ResultRow) -> list[str]:
+def list_run_cells(row: ResultRow) -> list[str]:
+    """A run's figures under ``RUN_HEADINGS``."""
     return [
         row.label,
         str(row.seed),

@@ -9,6 +9,22 @@ INK = "#1F2328"
 QUIET_INK = "#5B636B"
 FAINT_INK = "#D5D9DE"
 
+ROMAN = str.maketrans(
+    {
+        "お": "o",
+        "き": "ki",
+        "す": "su",
+        "つ": "tsu",
+        "な": "na",
+        "は": "ha",
+        "ま": "ma",
+        "や": "ya",
+        "れ": "re",
+        "を": "wo",
+    }
+)
+"""Kuzushiji-MNIST's classes in Latin letters: matplotlib's own font has no others."""
+
 
 def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A white figure and one bare axes over all of it, in inches from the top left corner."""
@@ -18,6 +34,14 @@ def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     canvas.set_ylim(height, 0)
     canvas.set_axis_off()
     return figure, canvas
+
+
+def write_heading(figure: Figure, title: str, words: str, *, left: float = 0.3) -> None:
+    """Title and subtitle at the top left corner, cut where the figure ends; ``left`` is in inches."""
+    width, height = figure.get_size_inches()
+    title = clean_text(title, max_length=int((width - left) * 7.8))
+    figure.text(left / width, 1 - 0.33 / height, title, fontsize=15, va="center", color=INK)
+    figure.text(left / width, 1 - 0.64 / height, words, fontsize=9.5, va="center", color=QUIET_INK)
 
 
 def draw_notice(title: str, *, message: str) -> Figure:
@@ -31,9 +55,10 @@ def draw_notice(title: str, *, message: str) -> Figure:
 
 
 def clean_text(text: str, *, max_length: int) -> str:
-    """The text on one line, cut with an ellipsis, and with no character that matplotlib reads as markup."""
+    """The text on one line, cut with an ellipsis, and with no character that matplotlib reads as markup
+    or cannot draw."""
     printable = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
-    line = " ".join(printable.split())
+    line = " ".join(printable.split()).translate(ROMAN)
     if len(line) > max_length:
         line = line[: max_length - 1].rstrip() + "…"
     # A dollar sign would start a formula.

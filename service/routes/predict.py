@@ -2,14 +2,12 @@
 
 import base64
 import binascii
-import io
 import re
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
-from PIL import Image
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
@@ -19,6 +17,7 @@ from lab.errors import InvalidImageError, NoTrainedModelError
 from lab.images import PreparedImage, prepare_picture, prepare_pixels
 from lab.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.dependencies import LabDep, SessionDep
+from service.pictures import write_png_url
 from service.predictor import Reading, rank_runs
 from service.schemas import PredictionIn
 
@@ -134,7 +133,7 @@ def predict(
         confidence=best.confidence,
         probabilities=best.probabilities,
         models=models,
-        preprocessing=Preprocessing(steps=prepared.steps, image=_encode_png(prepared)),
+        preprocessing=Preprocessing(steps=prepared.steps, image=write_png_url(prepared.pixels)),
         warnings=warnings,
     )
 
@@ -214,9 +213,3 @@ def _find_warnings(run: RunRecord) -> list[str]:
             "reads better."
         ]
     return []
-
-
-def _encode_png(prepared: PreparedImage) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(prepared.pixels).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
