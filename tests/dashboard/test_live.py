@@ -38,10 +38,10 @@ def test_an_experiment_submitted_by_the_form_is_followed_to_its_end(page: Page, 
     page.get_by_role("group", name="Penalties").get_by_label("L2", exact=True).uncheck()
     page.get_by_label("Name", exact=True).fill("From <the> form")
     page.get_by_label("Seeds", exact=True).fill("2")
-    page.get_by_label("Epochs", exact=True).fill("20")
+    page.get_by_label("Epochs", exact=True).fill("12")
     expect(page.get_by_text("1 configuration × 2 seeds = 2 runs")).to_be_visible()
     curl = page.locator(".shell code")
-    expect(curl).to_contain_text('"seeds":2,"epochs":20')
+    expect(curl).to_contain_text('"seeds":2,"epochs":12')
 
     page.get_by_role("button", name="Queue it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("From <the> form")
