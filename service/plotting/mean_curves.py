@@ -43,7 +43,8 @@ def draw_means(
     """One measure of all configurations, each the mean of its seeds with its band.
 
     Many configurations are spread over panels, one for each value of ``panel_by_label``, by default for each
-    normalization; panels share their scale. A compact figure is one of a single panel. Diverged runs are left out, and the notes say so.
+    normalization; panels share their scale. Diverged runs are left out, and the notes say so. Only a figure
+    of one panel can be compact.
     """
     title = f"{METRIC_TITLES[metric]}, mean over seeds"
     started = [run for run in runs if run.epochs]

@@ -64,7 +64,7 @@ def write_configurations(material: Material) -> Section:
     shared, varying = _split_recipe(configs)
     headings = ("configuration", "normalization", "λ1", "λ2", "penalized", "groups", "γ, β", "dropout")
     table = Table(
-        headings=(*headings, *(_name(field) for field in varying), "parameters"),
+        headings=(*headings, *(field.replace("_", " ") for field in varying), "parameters"),
         rows=[
             (
                 config.label,
@@ -82,7 +82,7 @@ def write_configurations(material: Material) -> Section:
         ],
         caption="The loss is cross-entropy + λ1·Σ|w| + λ2·Σw².",
     )
-    recipe = "; ".join(f"{_name(field)} {_write_value(getattr(configs[0], field))}" for field in shared)
+    recipe = "; ".join(_write_setting(field, getattr(configs[0], field)) for field in shared)
     return Section("configurations", "Configurations", [table, Paragraph(f"The same for all: {recipe}.")])
 
 
@@ -108,6 +108,7 @@ def write_architecture(material: Material) -> Section:
                 path=f"/runs/{first_runs[layers]}/architecture.png",
                 media_type=MEDIA_TYPES["svg"],
                 draw=partial(_draw, layers, labels),
+                size="half",
             )
         )
     if len(distinct) > len(shown):
@@ -147,7 +148,7 @@ def _draw(layers: Sequence[LayerDescription], labels: Sequence[str]) -> bytes:
 
 
 def _tabulate(variants: Mapping[tuple[LayerDescription, ...], Sequence[str]]) -> Table:
-    """One row a layer, with the parameters it has in each variant; dropout and normalization may lack in one."""
+    """One row a layer, with the parameters it has in each variant; one without normalization lacks a few."""
     longest = max(variants, key=len)
     parameters = [{layer.name: layer.parameters for layer in variant} for variant in variants]
     rows = [
@@ -179,10 +180,17 @@ def _list_labels(labels: Sequence[str]) -> str:
     return join_words(labels if len(labels) <= 4 else [*labels[:3], f"{len(labels) - 3} more"])
 
 
-def _name(field: str) -> str:
-    return {"rotation_degrees": "rotation ±°", "validation_size": "images held out"}.get(
-        field, field.replace("_", " ")
-    )
+def _write_setting(field: str, value: object) -> str:
+    """A field of the recipe and its value in words."""
+    match field:
+        case "rotation_degrees":
+            return f"rotation by up to ±{value:g}°"
+        case "validation_size":
+            return f"{value:,} training images held out" if value else "no images held out"
+        case "schedule_metric":
+            return f"learning rate steered by the {value} loss"
+        case _:
+            return f"{field.replace('_', ' ')} {_write_value(value)}"
 
 
 def _write_value(value: object) -> str:

@@ -50,7 +50,8 @@ def write_html(report: Report) -> str:
 def _write_section(section: Section, number: int, numbers: Iterator[int]) -> str:
     blocks = "".join(_write_block(block, numbers) for block in section.blocks)
     title = f'<span class="number">{number}</span> {escape(section.title)}'
-    return f'\n<section class="part" id="{section.anchor}"><h2>{title}</h2><div class="flow">{blocks}</div></section>'
+    inside = f'<h2>{title}</h2><div class="flow">{blocks}</div>'
+    return f'\n<section class="part" id="{section.anchor}">{inside}</section>'
 
 
 def _write_block(block: Block, numbers: Iterator[int]) -> str:
@@ -85,9 +86,8 @@ def _write_finding(finding: Finding) -> str:
 def _write_picture(picture: Picture, number: int) -> str:
     source = write_data_url(picture.draw(), media_type=picture.media_type)
     title = escape(picture.title)
-    size = "small" if picture.is_small else "large"
     caption = f"<figcaption><b>Figure {number}.</b> {title}</figcaption>"
-    return f'<figure class="plot {size}"><img src="{source}" alt="{title}">{caption}</figure>'
+    return f'<figure class="plot {picture.size}"><img src="{source}" alt="{title}">{caption}</figure>'
 
 
 def _write_items(items: Sequence[str]) -> str:
@@ -97,7 +97,7 @@ def _write_items(items: Sequence[str]) -> str:
 def _write_table(table: Table) -> str:
     names = ["n" if is_numeric else "t" for is_numeric in table.is_numeric]
     head = "".join(
-        f'<th class="{name}">{escape(heading)}</th>'
+        f'<th class="{name}">{_keep_together(escape(heading))}</th>'
         for name, heading in zip(names, table.headings, strict=True)
     )
     rows = "".join(
@@ -109,3 +109,8 @@ def _write_table(table: Table) -> str:
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="scroll"><table class="data">{inside}</table></div>'
+
+
+def _keep_together(heading: str) -> str:
+    """A difference stays on one line."""
+    return heading.replace(" − ", "\u00a0−\u00a0")

@@ -87,6 +87,7 @@ class WorkerOut(BaseModel):
     is_stalled: bool = Field(description="Whether its job has not moved for 20 seconds.")
     silent_seconds: float = Field(description="Since it was last heard of.")
     idle_seconds: float | None = Field(description="How long its job has not moved; null without a job.")
+    bundle_size: int = Field(description="How many runs it trains at once to be well used.")
 
 
 class WorkersOut(BaseModel):
