@@ -14,9 +14,7 @@ from lab.records import count_runs_by_status, has_experiments
 from lab.run_status import Status
 from lab.workforce import read_workforce
 from service.dependencies import LabDep, SessionDep
-
-# What decides what the figures come out as, and how they look.
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "statsmodels", "matplotlib", "plotly", "dbos")
+from service.report.provenance import PACKAGES
 
 health_router = APIRouter(tags=["system"])
 router = APIRouter(tags=["system"])
