@@ -163,7 +163,8 @@ class ExperimentView {
     const usual = known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
     const open = runs.filter(({ status }) => status === "running" || status === "queued");
     const epochs = open.reduce((sum, run) => sum + run.epochs - run.epoch, 0);
-    return `about ${duration((usual * epochs) / running.length)} left`;
+    const numWorkers = new Set(running.map(({ worker }) => worker)).size;
+    return `about ${duration((usual * epochs) / numWorkers)} left`;
   }
 
   /** Tell screen readers of every tenth of the way, not of every epoch. */
