@@ -29,13 +29,14 @@ const AGE_STEP_MS = 10_000;
 
 export function mount(main, { signal, parts: [id] }) {
   const trouble = el("div");
+  const over = new AbortController();
   let view = null;
   const live = new LiveExperiment(id, {
     signal,
     onChange: () => {
       if (live.isDeleted) return showDeleted();
       if (view === null) {
-        view = new ExperimentView(live, signal);
+        view = new ExperimentView(live, AbortSignal.any([signal, over.signal]));
         fill(main, trouble, ...view.parts);
         document.title = `${live.experiment.name} · ${NAME}`;
       }
@@ -45,6 +46,7 @@ export function mount(main, { signal, parts: [id] }) {
   });
 
   function showDeleted() {
+    over.abort();
     announce("The experiment is deleted.");
     const back = el("a", { href: "#/" }, "All experiments");
     fill(
