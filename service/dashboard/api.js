@@ -1,5 +1,7 @@
 /** The service's API: every answer is JSON or a file, every failure an ApiError that carries a sentence. */
 
+import { reportAnswer, reportSilence } from "./connection.js";
+
 const PATIENCE_MS = 60_000;
 const TOKEN_KEY = "lab-api-token";
 
@@ -31,8 +33,18 @@ export async function getFile(path, signal) {
   return (await send(path, { signal })).blob();
 }
 
-export async function postJson(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
+/** A stream of events; it lasts for as long as `signal` does. */
+export async function openStream(path, { headers, signal }) {
+  return send(path, { headers: { Accept: "text/event-stream", ...headers }, signal, isEndless: true });
+}
+
+export async function removeAt(path, signal) {
+  await send(path, { method: "DELETE", signal });
+}
+
+/** Post `body` as JSON, or nothing; sent again with the same `key`, it does what it does only once. */
+export async function postJson(path, body, signal, key) {
+  const headers = { "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) };
   return (await send(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
 }
 
@@ -56,18 +68,21 @@ async function send(path, options) {
   throw new ApiError(response.status, body.error ?? "no_json", detail);
 }
 
-async function fetchPatiently(path, { signal, headers = {}, ...options }) {
-  const signals = [AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])];
+async function fetchPatiently(path, { signal, headers = {}, isEndless = false, ...options }) {
+  const signals = [...(isEndless ? [] : [AbortSignal.timeout(PATIENCE_MS)]), ...(signal ? [signal] : [])];
   const token = sessionStorage.getItem(TOKEN_KEY);
   const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
   try {
-    return await fetch(path, {
+    const response = await fetch(path, {
       ...options,
       headers: { Accept: "*/*", ...headers, ...authorization },
       signal: AbortSignal.any(signals),
     });
+    reportAnswer();
+    return response;
   } catch (error) {
     if (signal?.aborted) throw error;
+    reportSilence();
     throw new ApiError(0, "no_answer", "The service does not answer.");
   }
 }

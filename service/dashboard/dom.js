@@ -48,6 +48,24 @@ export function field(label, control) {
   return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
 }
 
+/** Several values side by side, of which one is chosen; a `change` of it bubbles up from its radio button. */
+export function choice(legend, name, titles, chosen) {
+  const labels = Object.entries(titles).map(([value, title]) =>
+    el(
+      "label",
+      {},
+      el("input", { type: "radio", name, value, checked: value === chosen }),
+      el("span", {}, title),
+    ),
+  );
+  return el(
+    "fieldset",
+    {},
+    el("legend", { class: "unseen" }, legend),
+    el("div", { class: "choice" }, labels),
+  );
+}
+
 /** A status as a word with a coloured dot. */
 export function statusBadge(status) {
   return el("span", { class: `status status-${status}` }, status);
@@ -62,6 +80,14 @@ export function setStatus(badge, status) {
 /** A progress bar with a name for those who cannot see it. */
 export function progressBar(label) {
   return el("progress", { max: 1, value: 0, "aria-label": label });
+}
+
+/** Move a bar made by `progressBar`; its colour tells how the work ended or that it stands still. */
+export function setProgress(bar, { status, progress }) {
+  bar.value = progress;
+  bar.classList.toggle("is-done", status === "completed");
+  bar.classList.toggle("is-failed", status === "failed");
+  bar.classList.toggle("is-still", status === "cancelled" || status === "paused");
 }
 
 /** Have screen readers say `text` when they are free to. */

@@ -34,7 +34,10 @@ export class Picture {
     } catch (error) {
       if (turn !== this.#newest || this.signal.aborted) return;
       this.#image.hidden = true;
-      fill(this.#state, failure(error, () => this.load(path, alt)));
+      fill(
+        this.#state,
+        failure(error, () => this.load(path, alt)),
+      );
     }
     this.element.removeAttribute("aria-busy");
   }
@@ -53,7 +56,7 @@ export class Picture {
   }
 }
 
-/** A link to a file of the API; `setPath` points it elsewhere. */
+/** A link to a file of the API, saved as `name` if there is one; `label` says more than `text`. */
 export function fileLink(text, path, { name = null, label = null } = {}) {
   const link = el("a", { href: path, "aria-label": label, download: name });
   setText(link, text);
@@ -61,7 +64,9 @@ export function fileLink(text, path, { name = null, label = null } = {}) {
     // A link cannot carry the token, so with one the page fetches the file itself.
     if (!hasToken()) return;
     event.preventDefault();
-    saveFile(link.getAttribute("href"), name ?? "");
+    saveFile(link.getAttribute("href"), link.download).catch(({ message }) => {
+      link.after(el("span", { class: "error", role: "alert" }, message));
+    });
   });
   return link;
 }

@@ -33,6 +33,11 @@ export function whole(value) {
   return value === null || value === undefined ? NONE : value.toLocaleString("en");
 }
 
+/** The first letter as that of a sentence. */
+export function capitalize(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 /** 1 run, 4 runs. */
 export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
@@ -44,6 +49,14 @@ export function duration(seconds) {
   const parts = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
   const shown = parts[0] > 0 ? parts : parts.slice(1);
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
+}
+
+/** A rough time in words: 74 → 74 seconds; 3,700 → 1 h 2 min. */
+export function about(seconds) {
+  if (seconds < 90) return count(Math.max(1, Math.round(seconds)), "second");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return count(minutes, "minute");
+  return `${Math.floor(minutes / 60).toLocaleString("en")} h ${minutes % 60} min`;
 }
 
 /** How long ago an ISO time was. */

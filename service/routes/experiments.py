@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from lab.experiment_list import list_experiments
+from lab.experiment_list import ListFilter, list_experiments
 from lab.records import read_experiment, read_metrics
 from lab.run_status import Status
 from lab.tables import EpochMetric
@@ -17,17 +17,32 @@ router = APIRouter(prefix="/experiments", tags=["experiments"])
 PAGE_SIZE = 50
 
 
+def read_filter(
+    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
+    dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            description="Only those with this in their name, in any case, or as their id.",
+        ),
+    ] = None,
+) -> ListFilter:
+    """Which experiments are asked for."""
+    return ListFilter(status=status, dataset=dataset, search=search or None)
+
+
 @router.get("")
 def show_experiments(
     session: SessionDep,
+    only: Annotated[ListFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
     cursor: Annotated[RowId | None, Query(description="next_cursor of the page before.")] = None,
-    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
-    dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
 ) -> ExperimentPage:
     """List experiments, newest first."""
     # One more than asked for tells whether there is a next page.
-    found = list_experiments(session, limit=limit + 1, before_id=cursor, status=status, dataset=dataset)
+    found = list_experiments(session, limit=limit + 1, before_id=cursor, only=only)
     shown = found[:limit]
     return ExperimentPage(
         experiments=[view_summary(experiment) for experiment in shown],

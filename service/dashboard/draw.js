@@ -9,7 +9,7 @@ const NORMALIZATIONS = ["batch", "group", "layer", "instance", "none"];
 /** A 5 has two strokes: wait for the second before reading. */
 const PEN_REST_MS = 450;
 
-export function showReader(main, { signal }) {
+export function mount(main, { signal }) {
   const desk = new Desk(signal);
   const lead = "Draw one, or choose, drop or paste a picture, and a trained network reads it.";
   fill(
