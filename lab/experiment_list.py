@@ -46,15 +46,23 @@ class ListedExperiment:
     stalled: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListFilter:
+    """Which experiments are listed; None leaves nothing out.
+
+    ``search`` is part of a name, in any case, or an id.
+    """
+
+    status: Status | None = None
+    dataset: str | None = None
+    search: str | None = None
+
+
 def list_experiments(
-    session: Session,
-    *,
-    limit: int,
-    before_id: int | None = None,
-    status: Status | None = None,
-    dataset: str | None = None,
+    session: Session, *, limit: int, before_id: int | None = None, only: ListFilter | None = None
 ) -> list[ListedExperiment]:
     """The newest experiments first, those older than ``before_id`` if it is given."""
+    only = only or ListFilter()
     workforce = read_workforce(session)
     query = (
         sa.select(Experiment)
@@ -62,11 +70,20 @@ def list_experiments(
         .order_by(Experiment.id.desc())
         .limit(limit)
     )
-    if dataset is not None:
-        query = query.where(Experiment.dataset == dataset)
-    if status is not None:
-        query = query.where(_has_status(status, workforce))
+    if only.dataset is not None:
+        query = query.where(Experiment.dataset == only.dataset)
+    if only.search is not None:
+        query = query.where(_matches(only.search))
+    if only.status is not None:
+        query = query.where(_has_status(only.status, workforce))
     return _summarize(session, session.scalars(query).all(), workforce)
+
+
+def _matches(search: str) -> sa.ColumnElement[bool]:
+    """Whether the experiment is what was searched for: checked along the ids, newest first, page by page."""
+    in_name = Experiment.name.icontains(search, autoescape=True)
+    is_id = search.isascii() and search.isdecimal() and int(search) <= LAST_ID
+    return sa.or_(in_name, Experiment.id == int(search)) if is_id else in_name
 
 
 def _has_status(status: Status, workforce: Workforce) -> sa.ColumnElement[bool]:

@@ -3,12 +3,8 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.responses import FileResponse, Response
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from lab.database import Database
@@ -18,6 +14,7 @@ from lab.experiment_specs import ExperimentRequest, plan_experiment
 from lab.job_queue import JobQueue, upgrade_queue
 from lab.records import has_experiments
 from lab.settings import Settings
+from service.dashboard_files import serve_dashboard
 from service.dependencies import Lab
 from service.error_handlers import add_error_handlers
 from service.experiment_feed import ExperimentFeed
@@ -28,12 +25,6 @@ from service.routes import appendix, control, events, experiments, plots, predic
 
 logger = logging.getLogger(__name__)
 
-DASHBOARD_DIR = Path(__file__).parent / "dashboard"
-DASHBOARD_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-}
 DESCRIPTION = (
     "Which normalization, with which regularization, makes a small digit classifier better? Queue training "
     "runs for every configuration and seed, and look at what they came to."
@@ -77,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     for module in (experiments, control, events, plots, runs, predict, appendix, system):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
-    _serve_dashboard(app)
+    serve_dashboard(app)
     return app
 
 
@@ -90,20 +81,3 @@ def submit_study_once(lab: Lab) -> None:
         spec = plan_experiment(request, dataset=DATASETS["digits"])
         submit_experiment(session, lab.queue, spec=spec, request={"dataset": "digits"})
         logger.info("Submitted the study on the embedded digits.")
-
-
-class _DashboardFiles(StaticFiles):
-    """Files that a browser asks for anew each time, so that it never mixes two versions' modules."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers.update(DASHBOARD_HEADERS)
-        return response
-
-
-def _serve_dashboard(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    def show_dashboard() -> FileResponse:
-        return FileResponse(DASHBOARD_DIR / "index.html", headers=DASHBOARD_HEADERS)
-
-    app.mount("/dashboard", _DashboardFiles(directory=DASHBOARD_DIR), name="dashboard")

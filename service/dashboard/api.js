@@ -1,5 +1,7 @@
 /** The service's API: every answer is JSON or a file, every failure an ApiError that carries a sentence. */
 
+import { reportAnswer, reportSilence } from "./connection.js";
+
 const PATIENCE_MS = 60_000;
 const TOKEN_KEY = "lab-api-token";
 
@@ -61,13 +63,16 @@ async function fetchPatiently(path, { signal, headers = {}, ...options }) {
   const token = sessionStorage.getItem(TOKEN_KEY);
   const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
   try {
-    return await fetch(path, {
+    const response = await fetch(path, {
       ...options,
       headers: { Accept: "*/*", ...headers, ...authorization },
       signal: AbortSignal.any(signals),
     });
+    reportAnswer();
+    return response;
   } catch (error) {
     if (signal?.aborted) throw error;
+    reportSilence();
     throw new ApiError(0, "no_answer", "The service does not answer.");
   }
 }

@@ -1,40 +1,72 @@
 /** Entry: shows the view that the address's hash names, and ends the one before. */
 
-import { el, fill } from "./dom.js";
-import { showExperiment } from "./experiment.js";
-import { showExperiments } from "./experiments.js";
-import { showReader } from "./reader.js";
+import { watchConnection } from "./connection.js";
+import { el, failure, fill, note } from "./dom.js";
 import { askForToken } from "./token.js";
 
-/** A view is called with the main element, an AbortSignal that ends it, and the address's parts. */
+/** A view's `mount` is called with the main element, a signal that ends it, and the address's parts. */
 const ROUTES = [
-  { address: /^(#\/?)?$/, section: "experiments", title: "Experiments", show: showExperiments },
-  { address: /^#\/experiments\/(\d+)$/, section: "experiments", title: "Experiment", show: showExperiment },
-  { address: /^#\/read$/, section: "read", title: "Read a digit", show: showReader },
+  {
+    address: /^(?:#\/?)?(?:\?.*)?$/,
+    section: "experiments",
+    title: "Experiments",
+    load: () => import("./experiments.js"),
+  },
+  { address: /^#\/new$/, section: "new", title: "New experiment", load: () => import("./new.js") },
+  {
+    address: /^#\/experiments\/(\d+)$/,
+    section: "experiments",
+    title: "Experiment",
+    load: () => import("./experiment.js"),
+  },
+  {
+    address: /^#\/experiments\/(\d+)\/mistakes$/,
+    section: "experiments",
+    title: "Misclassified",
+    load: () => import("./mistakes.js"),
+  },
+  { address: /^#\/draw$/, section: "draw", title: "Draw a digit", load: () => import("./draw.js") },
+  { address: /^#\/appendix$/, section: "appendix", title: "Appendix", load: () => import("./appendix.js") },
+  { address: /^#\/system$/, section: "system", title: "System", load: () => import("./system.js") },
 ];
 const NAME = "Normalization Lab";
 
 const main = document.getElementById("main");
 let leaving = new AbortController();
 
-function showRoute({ isFirst = false } = {}) {
+async function showRoute({ isFirst = false } = {}) {
   leaving.abort();
   leaving = new AbortController();
+  const { signal } = leaving;
   const route = ROUTES.find(({ address }) => address.test(location.hash));
   for (const link of document.querySelectorAll("nav [data-section]")) {
     if (link.dataset.section === route?.section) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  fill(main);
   document.title = `${route?.title ?? "Not found"} · ${NAME}`;
-  if (route) {
-    route.show(main, { signal: leaving.signal, parts: location.hash.match(route.address).slice(1) });
-  } else {
-    showMissing();
+  if (!isFirst) {
+    window.scrollTo(0, 0);
+    main.focus({ preventScroll: true });
   }
-  if (isFirst) return;
-  window.scrollTo(0, 0);
-  main.focus({ preventScroll: true });
+  if (route) await showView(route, signal);
+  else showMissing();
+}
+
+async function showView(route, signal) {
+  fill(main, note("loading", "Loading…"));
+  try {
+    const { mount } = await route.load();
+    if (signal.aborted) return;
+    fill(main);
+    mount(main, { signal, parts: location.hash.match(route.address).slice(1) });
+  } catch (error) {
+    if (signal.aborted) return;
+    console.warn(error);
+    // A browser may keep a module that failed to load as failed until the page is loaded anew.
+    const reload = () => location.reload();
+    window.addEventListener("connection-healed", reload, { signal });
+    fill(main, failure(new Error("This view could not be loaded."), reload));
+  }
 }
 
 function showMissing() {
@@ -47,6 +79,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
+watchConnection(document.getElementById("connection"));
 askForToken(document.getElementById("banners"), () => showRoute());
 window.addEventListener("hashchange", () => showRoute());
-showRoute({ isFirst: true });
+await showRoute({ isFirst: true });
+// The other views are small: once they are there, no way to them is slow, or cut by a lost connection.
+for (const { load } of ROUTES) load().catch(() => {});

@@ -64,6 +64,14 @@ export function progressBar(label) {
   return el("progress", { max: 1, value: 0, "aria-label": label });
 }
 
+/** Move a bar made by `progressBar`; its colour tells how the work ended or that it stands still. */
+export function setProgress(bar, { status, progress }) {
+  bar.value = progress;
+  bar.classList.toggle("is-done", status === "completed");
+  bar.classList.toggle("is-failed", status === "failed");
+  bar.classList.toggle("is-still", status === "cancelled" || status === "paused");
+}
+
 /** Have screen readers say `text` when they are free to. */
 export function announce(text) {
   setText(document.getElementById("announcer"), text);

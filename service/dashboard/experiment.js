@@ -24,7 +24,7 @@ const ACTIVE_WAIT_MS = 2_000;
 const PAUSED_WAIT_MS = 10_000;
 const NAME = "Normalization Lab";
 
-export function showExperiment(main, { signal, parts: [id] }) {
+export function mount(main, { signal, parts: [id] }) {
   const trouble = troubleLine();
   let view = null;
 

@@ -1,44 +1,33 @@
-/** The list of experiments, newest first, kept fresh, with the form to queue another beside it. */
+/** The list of experiments, newest first, kept fresh, filtered and searched by the service. */
 
 import { getJson, writeCurl } from "./api.js";
-import {
-  el,
-  failure,
-  fill,
-  note,
-  progressBar,
-  section,
-  setStatus,
-  setText,
-  shellLine,
-  statusBadge,
-} from "./dom.js";
-import { age, count, moment, percent, share } from "./format.js";
+import { el, failure, fill, note, shellLine } from "./dom.js";
+import { ExperimentRow } from "./experiment_row.js";
+import { ListFilter } from "./list_filter.js";
 import { poll, troubleLine } from "./poll.js";
-import { SubmitForm } from "./submit.js";
 
-const PAGE_SIZE = 20;
+const PAGE_SIZE = 30;
 const MAX_REFRESHED = 200;
 const QUESTION = "Which normalization, with which regularization, makes a small digit classifier better?";
 const ACTIVE = ["queued", "running"];
 
-export function showExperiments(main, { signal }) {
-  const list = new ExperimentList(signal);
+export function mount(main, { signal }) {
   const trouble = troubleLine();
-  fill(
-    main,
-    el("h1", {}, "Experiments"),
-    el("p", { class: "lead" }, QUESTION),
-    trouble.element,
-    el("div", { class: "columns" }, list.element, section("New experiment", new SubmitForm(signal).element)),
-  );
-  poll(() => list.refresh(), {
-    signal,
-    onTrouble: (error, wait) => {
-      if (error && list.isEmpty) list.fail(error);
-      else trouble.show(error, wait);
-    },
-  });
+  const filter = new ListFilter({ signal, onChange: show });
+  const place = el("section", { "aria-label": "All experiments" });
+  const queue = el("a", { class: "button primary", href: "#/new" }, "New experiment");
+  const title = el("div", {}, el("h1", {}, "Experiments"), el("p", { class: "quiet" }, QUESTION));
+  fill(main, el("div", { class: "heading" }, title, queue), filter.element, trouble.element, place);
+
+  let leaving = new AbortController();
+  function show() {
+    leaving.abort();
+    leaving = new AbortController();
+    const list = new ExperimentList({ filter, signal: AbortSignal.any([signal, leaving.signal]) });
+    fill(place, list.element);
+    list.follow(trouble);
+  }
+  show();
 }
 
 class ExperimentList {
@@ -49,47 +38,64 @@ class ExperimentList {
   #moreState = el("div");
   #cursor = null;
   #shownPages = 1;
+  #isLoading = false;
 
-  constructor(signal) {
+  constructor({ filter, signal }) {
+    this.filter = filter;
     this.signal = signal;
-    const parts = [this.#state, this.#items, this.#more, this.#moreState];
-    this.element = el("section", { "aria-label": "All experiments" }, parts);
+    this.element = el("div", {}, this.#state, this.#items, this.#more, this.#moreState);
     this.#more.addEventListener("click", () => this.#loadMore());
+    // The next page is there before the end of this one is reached.
+    const nearEnd = new IntersectionObserver(
+      (entries) => entries.some(({ isIntersecting }) => isIntersecting) && this.#loadMore(),
+      { rootMargin: "600px" },
+    );
+    nearEnd.observe(this.#more);
+    signal.addEventListener("abort", () => nearEnd.disconnect());
   }
 
-  get isEmpty() {
-    return this.#rows.size === 0;
+  follow(trouble) {
+    poll(() => this.#refresh(), {
+      signal: this.signal,
+      onTrouble: (error, wait) => {
+        if (error && this.#rows.size === 0) this.#fail(error);
+        else trouble.show(error, wait);
+      },
+    });
   }
 
   /** Ask for what is shown again; returns when to do so next. */
-  async refresh() {
+  async #refresh() {
     const limit = Math.min(this.#shownPages * PAGE_SIZE, MAX_REFRESHED);
-    const page = await getJson(`/experiments?limit=${limit}`, this.signal);
+    const page = await getJson(`/experiments?limit=${limit}${this.filter.query}`, this.signal);
     const isWhole = limit >= this.#rows.size;
     this.#show(page.experiments);
-    this.#dropDeleted(page);
+    this.#dropMissing(page);
     if (isWhole) this.#setCursor(page.next_cursor);
-    if (page.experiments.length === 0) this.#invite();
-    else fill(this.#state);
-    return page.experiments.some(({ status }) => ACTIVE.includes(status)) ? 4_000 : 15_000;
+    if (this.#rows.size > 0) fill(this.#state);
+    else if (this.filter.isActive) this.#sayNoneFits();
+    else this.#invite();
+    return page.experiments.some(({ status }) => ACTIVE.includes(status)) ? 2_000 : 10_000;
   }
 
-  fail(error) {
-    fill(this.#state, failure(error, () => this.refresh().catch((again) => this.fail(again))));
+  #fail(error) {
+    fill(this.#state, failure(error, () => this.#refresh().catch((again) => this.#fail(again))));
   }
 
   async #loadMore() {
-    this.#more.disabled = true;
+    if (this.#isLoading || this.#cursor === null) return;
+    this.#isLoading = true;
     try {
-      const page = await getJson(`/experiments?limit=${PAGE_SIZE}&cursor=${this.#cursor}`, this.signal);
+      const path = `/experiments?limit=${PAGE_SIZE}&cursor=${this.#cursor}${this.filter.query}`;
+      const page = await getJson(path, this.signal);
       this.#show(page.experiments);
       this.#shownPages += 1;
       this.#setCursor(page.next_cursor);
       fill(this.#moreState);
     } catch (error) {
-      if (!this.signal.aborted) fill(this.#moreState, failure(error));
+      if (!this.signal.aborted) fill(this.#moreState, failure(error, () => this.#loadMore()));
     }
-    this.#more.disabled = false;
+    this.#isLoading = false;
   }
 
   #setCursor(cursor) {
@@ -104,8 +110,8 @@ class ExperimentList {
     }
   }
 
-  /** Of the stretch that `page` spans, what it no longer has was deleted. */
-  #dropDeleted({ experiments, next_cursor: nextCursor }) {
+  /** Of the stretch that `page` spans, what it no longer has was deleted, or fits the filter no more. */
+  #dropMissing({ experiments, next_cursor: nextCursor }) {
     const present = new Set(experiments.map(({ id }) => id));
     const oldest = nextCursor === null ? 0 : Math.min(...present);
     for (const [id, row] of this.#rows) {
@@ -117,51 +123,22 @@ class ExperimentList {
 
   /** Newest first: before the first row of an older experiment. */
   #insert(id) {
-    const row = experimentRow(id);
+    const row = new ExperimentRow(id);
     const older = Math.max(...[...this.#rows.keys()].filter((known) => known < id));
     this.#items.insertBefore(row.element, this.#rows.get(older)?.element ?? null);
     this.#rows.set(id, row);
   }
 
+  #sayNoneFits() {
+    const clear = el("button", { type: "button", on: { click: () => this.filter.clear() } }, "Show all");
+    fill(this.#state, note("empty", el("p", {}, "No experiment fits the filter."), clear));
+  }
+
   #invite() {
     const shell = shellLine();
     shell.set(writeCurl(null));
-    const words = "No experiment yet. Queue the study with the form, or from a shell:";
-    fill(this.#state, note("empty", el("p", {}, words), shell.element));
+    const link = el("a", { href: "#/new" }, "Queue one");
+    const words = el("p", {}, "No experiment yet. ", link, ", or the study from a shell:");
+    fill(this.#state, note("empty", words, shell.element));
   }
-}
-
-function experimentRow(id) {
-  const link = el("a", { href: `#/experiments/${id}` });
-  const facts = el("span", { class: "quiet" });
-  const badge = statusBadge("queued");
-  const bar = progressBar("Progress");
-  const done = el("span", { class: "figure" });
-  const best = el("span", { class: "figure strong" });
-  const time = el("time", { class: "quiet" });
-  const stall = el("p", { class: "error", hidden: true });
-  const element = el(
-    "li",
-    {},
-    el("div", { class: "what" }, el("h2", {}, link), facts),
-    el("div", { class: "where" }, badge, time),
-    el("div", { class: "bar" }, bar, done),
-    el("div", { class: "best" }, best, el("span", { class: "quiet" }, "best test accuracy")),
-    stall,
-  );
-  function update(experiment) {
-    stall.hidden = experiment.stalled === null;
-    setText(stall, experiment.stalled ?? "");
-    setText(link, experiment.name);
-    setText(facts, `${experiment.dataset} · ${count(experiment.num_runs, "run")} · no. ${experiment.id}`);
-    setStatus(badge, experiment.status);
-    bar.value = experiment.progress;
-    bar.setAttribute("aria-label", `Progress of ${experiment.name}`);
-    setText(done, share(experiment.progress));
-    setText(best, percent(experiment.best_test_accuracy));
-    time.dateTime = experiment.created_at;
-    time.title = moment(experiment.created_at);
-    setText(time, age(experiment.created_at));
-  }
-  return { element, update };
 }

@@ -43,17 +43,17 @@ export function poll(ask, { signal, onTrouble }) {
     else turn();
   }
   document.addEventListener("visibilitychange", onVisibility, { signal });
-  window.addEventListener("online", turn, { signal });
+  window.addEventListener("connection-healed", turn, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer));
   turn();
 }
 
-/** A line that says the connection is lost, for `onTrouble`. */
+/** A line for `onTrouble` that says what went wrong; of a lost connection the frame tells already. */
 export function troubleLine() {
   const element = el("p", { class: "note failed", role: "status", hidden: true });
   function show(error, wait) {
-    element.hidden = error === null;
-    if (error === null) return;
+    element.hidden = error === null || error.status === 0;
+    if (element.hidden) return;
     const seconds = Math.round(wait / 1000);
     setText(element, `${error.message} What you see may be old; trying again every ${seconds} seconds.`);
   }

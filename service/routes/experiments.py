@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
 from lab.errors import RunNotFinishedError
 from lab.experiment_control import submit_experiment
-from lab.experiment_list import list_experiments
+from lab.experiment_list import ListFilter, list_experiments
 from lab.experiment_specs import plan_experiment
 from lab.records import read_experiment, read_metrics
 from lab.run_status import Status
@@ -58,17 +58,32 @@ def create_experiment(
     return view_experiment(read_experiment(session, experiment_id))
 
 
+def read_filter(
+    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
+    dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
+    search: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            pattern=r"^[^\x00]*$",
+            description="Only those with this in their name, in any case, or as their id.",
+        ),
+    ] = None,
+) -> ListFilter:
+    """Which experiments are asked for."""
+    return ListFilter(status=status, dataset=dataset, search=search or None)
+
+
 @router.get("")
 def show_experiments(
     session: SessionDep,
+    only: Annotated[ListFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=200)] = PAGE_SIZE,
     cursor: Annotated[RowId | None, Query(description="next_cursor of the page before.")] = None,
-    status: Annotated[Status | None, Query(description="Only those of this status.")] = None,
-    dataset: Annotated[str | None, Query(description="Only those on this data set.")] = None,
 ) -> ExperimentPage:
     """List experiments, newest first."""
     # One more than asked for tells whether there is a next page.
-    found = list_experiments(session, limit=limit + 1, before_id=cursor, status=status, dataset=dataset)
+    found = list_experiments(session, limit=limit + 1, before_id=cursor, only=only)
     shown = found[:limit]
     return ExperimentPage(
         experiments=[view_summary(experiment) for experiment in shown],

@@ -3,6 +3,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import cast
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from lab.configs import RunConfig
 from lab.database import Database
 from lab.experiment_control import submit_experiment
-from lab.experiment_list import ListedExperiment, list_experiments
+from lab.experiment_list import ListedExperiment, ListFilter, list_experiments
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JOBS, JobQueue, upgrade_queue
 from lab.records import ExperimentRecord, read_experiment
@@ -120,15 +121,13 @@ def describe(listed: ListedExperiment) -> dict[str, object]:
     return {**vars(listed), "stalled": listed.stalled and re.sub(r"\d+ s\b", "… s", listed.stalled)}
 
 
-def page_through(
-    database: Database, *, limit: int, status: Status | None = None, dataset: str | None = None
-) -> list[int]:
+def page_through(database: Database, *, limit: int, only: ListFilter) -> list[int]:
     """Ids from every page, one page after the other."""
     ids: list[int] = []
     while True:
         with database.transaction() as session:
             before_id = ids[-1] if ids else None
-            page = list_experiments(session, limit=limit, before_id=before_id, status=status, dataset=dataset)
+            page = list_experiments(session, limit=limit, before_id=before_id, only=only)
         assert len(page) <= limit
         ids += [experiment.id for experiment in page]
         if not page:
@@ -152,7 +151,7 @@ class TestSummary:
         statuses = {experiment.id: experiment.status for experiment in read_all(in_every_state)}
         for wanted in STATUSES:
             with in_every_state.transaction() as session:
-                listed = list_experiments(session, limit=EVERYTHING, status=wanted)
+                listed = list_experiments(session, limit=EVERYTHING, only=ListFilter(status=wanted))
             assert [(experiment.id, experiment.status) for experiment in listed] == [
                 (id_, status) for id_, status in statuses.items() if status == wanted
             ]
@@ -175,7 +174,8 @@ class TestSummary:
     def test_of_none_is_empty(self, database: Database) -> None:
         with database.transaction() as session:
             assert list_experiments(session, limit=9) == []
-            assert [list_experiments(session, limit=9, status=status) for status in STATUSES] == [[]] * 6
+            filters = [ListFilter(status=status) for status in STATUSES]
+            assert [list_experiments(session, limit=9, only=only) for only in filters] == [[]] * 6
 
 
 class TestPages:
@@ -197,7 +197,7 @@ class TestPages:
                 experiment.id for experiment in read_all(in_every_state) if experiment.status == status
             ]
             assert len(expected) > 3
-            assert page_through(in_every_state, limit=3, status=status) == expected
+            assert page_through(in_every_state, limit=3, only=ListFilter(status=status)) == expected
 
     def test_lose_and_repeat_nothing_while_others_are_submitted_and_deleted(
         self, database: Database, submit: Submit
@@ -218,11 +218,46 @@ class TestDataset:
         digits = [submit(dataset="digits").id for _ in range(3)]
         mnist = [submit(2, dataset="mnist").id for _ in range(2)]
         for dataset, ids in (("digits", digits), ("mnist", mnist), ("kmnist", [])):
-            assert page_through(database, limit=2, dataset=dataset) == ids[::-1]
+            assert page_through(database, limit=2, only=ListFilter(dataset=dataset)) == ids[::-1]
 
     def test_and_status_are_asked_for_together(self, database: Database, submit: Submit, worker: str) -> None:
         running, other, queued = submit(dataset="mnist"), submit(), submit(dataset="mnist")
         for experiment in (running, other):
             take(database, experiment.runs[0].id, worker_id=worker)
-        assert page_through(database, limit=2, dataset="mnist", status="running") == [running.id]
-        assert page_through(database, limit=2, dataset="mnist", status="queued") == [queued.id]
+        for status, id_ in (("running", running.id), ("queued", queued.id)):
+            only = ListFilter(dataset="mnist", status=cast(Status, status))
+            assert page_through(database, limit=2, only=only) == [id_]
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        ("search", "found"),
+        [
+            ("batch", ["Batch or group", "batch alone"]),
+            ("BATCH A", ["batch alone"]),
+            ("100%", ["100% of it"]),
+            ("_", []),
+            ("\\", []),
+            ("2", ["batch alone"]),
+            ("99999999999999999999", []),
+            ("²", []),
+        ],
+    )
+    def test_finds_a_part_of_the_name_in_any_case_or_the_id(
+        self, database: Database, submit: Submit, search: str, found: list[str]
+    ) -> None:
+        names = ["100% of it", "batch alone", "Batch or group"]
+        ids = [submit().id for _ in names]
+        with database.transaction() as session:
+            for experiment_id, name in zip(ids, names, strict=True):
+                session.get_one(Experiment, experiment_id).name = name
+        with database.transaction() as session:
+            listed = list_experiments(session, limit=9, only=ListFilter(search=search))
+        assert [experiment.name for experiment in listed] == found
+
+    def test_goes_on_over_pages(self, database: Database, submit: Submit) -> None:
+        ids = [submit().id for _ in range(5)]
+        with database.transaction() as session:
+            for experiment_id in ids[::2]:
+                session.get_one(Experiment, experiment_id).name = "odd"
+        assert page_through(database, limit=1, only=ListFilter(search="odd")) == ids[::-2]

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from benchmarks.filled_database import NUM_EPOCHS, NUM_RUNS, fill_database
 from lab.database import Database
-from lab.experiment_list import list_experiments
+from lab.experiment_list import ListFilter, list_experiments
 from lab.job_queue import list_held_jobs
 from lab.records import read_experiment, read_metrics, read_run
 from lab.run_queueing import find_abandoned_jobs
-from lab.run_status import STATUSES, Status
+from lab.run_status import STATUSES
 from lab.worker_slots import claim_slot
 from tests.lab.situations import beat
 
@@ -31,17 +31,19 @@ MAX_WALKED = 500
 SMALL = ("workers", "experiments", "CONSTANT", "(subquery-", "anon_")
 
 
-def list_status(status: Status) -> Callable[[Session, int], object]:
-    return lambda session, _: list_experiments(session, limit=PAGE, status=status)
+def list_only(only: ListFilter) -> Callable[[Session, int], object]:
+    return lambda session, _: list_experiments(session, limit=PAGE, only=only)
 
 
 # What is read, given the newest experiment's id.
 READS: dict[str, Callable[[Session, int], object]] = {
     "list": lambda session, _: list_experiments(session, limit=PAGE),
     "second page": lambda session, newest: list_experiments(session, limit=PAGE, before_id=newest - PAGE),
-    "data set": lambda session, _: list_experiments(session, limit=PAGE, dataset="mnist"),
-    "data set of none": lambda session, _: list_experiments(session, limit=PAGE, dataset="kmnist"),
-    **{status: list_status(status) for status in STATUSES},
+    "data set": list_only(ListFilter(dataset="mnist")),
+    "data set of none": list_only(ListFilter(dataset="kmnist")),
+    "search": list_only(ListFilter(search="X")),
+    "search for none": list_only(ListFilter(search="no such name")),
+    **{status: list_only(ListFilter(status=status)) for status in STATUSES},
     "experiment": read_experiment,
     "run": read_run,
     "metrics": lambda session, _: read_metrics(session, range(1, NUM_RUNS + 1)),
@@ -49,7 +51,7 @@ READS: dict[str, Callable[[Session, int], object]] = {
     "abandoned jobs": lambda session, _: find_abandoned_jobs(session),
 }
 # These go past every experiment, because none or few are what is asked for.
-GROWING = ("data set of none", "failed")
+GROWING = ("data set of none", "search for none", "failed")
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +143,7 @@ def test_the_database_is_as_large_as_it_should_be(large: Database) -> None:
             name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar() for name in expected
         }
         with large.transaction() as session:
-            pages = {status: list_experiments(session, limit=PAGE, status=status) for status in STATUSES}
+            pages = {status: list_only(ListFilter(status=status))(session, 0) for status in STATUSES}
     assert counts == expected
     assert all(pages.values())
 

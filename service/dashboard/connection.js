@@ -1,0 +1,67 @@
+/** Whether the service answers: said once for the whole page, whichever view asked. */
+
+import { announce, el, fill, setText } from "./dom.js";
+
+const WAITS_SECONDS = [1, 2, 4, 8, 15];
+const PROBE_PATIENCE_MS = 5_000;
+
+let place = null;
+let isLost = false;
+let failures = 0;
+let timer;
+
+/** Show in `place` that the connection is lost, for as long as it is. */
+export function watchConnection(element) {
+  place = element;
+  window.addEventListener("offline", () => reportSilence());
+  window.addEventListener("online", () => isLost && probe());
+  document.addEventListener("visibilitychange", () => isLost && !document.hidden && probe());
+}
+
+/** The service answered. */
+export function reportAnswer() {
+  if (!isLost) return;
+  isLost = false;
+  failures = 0;
+  clearTimeout(timer);
+  fill(place);
+  announce("Connected again.");
+  window.dispatchEvent(new CustomEvent("connection-healed"));
+}
+
+/** Nothing answered; ask until something does. `connection-healed` tells the views to catch up. */
+export function reportSilence() {
+  if (isLost) return;
+  isLost = true;
+  failures = 0;
+  countDown();
+}
+
+async function probe() {
+  clearTimeout(timer);
+  try {
+    // Any answer will do, a refusal too.
+    await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(PROBE_PATIENCE_MS) });
+    reportAnswer();
+  } catch {
+    failures += 1;
+    if (isLost) countDown();
+  }
+}
+
+function countDown() {
+  const wait = WAITS_SECONDS[Math.min(failures, WAITS_SECONDS.length - 1)];
+  const when = el("span", { "aria-hidden": "true" });
+  const again = el("button", { type: "button", class: "small", on: { click: probe } }, "Try now");
+  const words = el("p", {}, el("strong", {}, "Connection lost. "), "What you see may be old. ", when);
+  // The same words stay, so that they are read out once.
+  const line = place.querySelector(".lost") ?? el("div", { class: "note failed lost" }, words, again);
+  if (!line.isConnected) fill(place, line);
+  tick(line.querySelector("span"), wait);
+}
+
+function tick(when, seconds) {
+  clearTimeout(timer);
+  setText(when, seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again…");
+  timer = setTimeout(() => (seconds > 0 ? tick(when, seconds - 1) : probe()), seconds > 0 ? 1_000 : 0);
+}

@@ -1,0 +1,45 @@
+/** The theme: light, dark, or as the system has it. Not a module, so that the first paint has it already. */
+
+(() => {
+  const KEY = "lab-theme";
+  const THEMES = ["auto", "light", "dark"];
+  const NAMES = { auto: "as the system has it", light: "light", dark: "dark" };
+  const root = document.documentElement;
+
+  /** Storage can be forbidden; the theme then lasts as long as the page. */
+  function remember(theme) {
+    try {
+      localStorage.setItem(KEY, theme);
+    } catch {
+      // Nothing to do: the page has it anyway.
+    }
+  }
+
+  function recall() {
+    try {
+      return localStorage.getItem(KEY) ?? "auto";
+    } catch {
+      return "auto";
+    }
+  }
+
+  function tellPage() {
+    window.dispatchEvent(new CustomEvent("theme-changed"));
+  }
+
+  root.dataset.theme = THEMES.includes(recall()) ? recall() : "auto";
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", tellPage);
+  document.addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    const label = () => button.setAttribute("aria-label", `Theme: ${NAMES[root.dataset.theme]}`);
+    button.addEventListener("click", () => {
+      const next = (THEMES.indexOf(root.dataset.theme) + 1) % THEMES.length;
+      root.dataset.theme = THEMES[next];
+      button.title = NAMES[THEMES[next]];
+      remember(THEMES[next]);
+      label();
+      tellPage();
+    });
+    label();
+  });
+})();
