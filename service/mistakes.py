@@ -16,19 +16,32 @@ class Misclassification:
     confidence: float
 
 
-def find_misclassified(
-    log_probabilities: NDArray[np.float32], labels: NDArray[np.int64]
+def pick_classes(log_probabilities: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The likeliest class of each of N images (N, 10), and its probability."""
+    predicted = log_probabilities.argmax(axis=1).astype(np.uint8)
+    return predicted, np.exp(log_probabilities.max(axis=1))
+
+
+def rank_mistakes(
+    predicted: NDArray[np.uint8], confidence: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> list[Misclassification]:
-    """Every mistake among the answers (N, 10) to images of the classes (N,), the most confident first."""
-    predicted = log_probabilities.argmax(axis=1)
+    """Every mistake among one network's answers (N,), the most confident first."""
     indices = np.flatnonzero(predicted != labels)
-    order = np.argsort(-log_probabilities[indices, predicted[indices]], kind="stable")
+    order = np.argsort(-confidence[indices], kind="stable")
     return [
         Misclassification(
             index=int(index),
             true=int(labels[index]),
             predicted=int(predicted[index]),
-            confidence=float(np.exp(log_probabilities[index, predicted[index]])),
+            confidence=float(confidence[index]),
         )
         for index in indices[order]
     ]
+
+
+def find_misclassified(
+    log_probabilities: NDArray[np.float32], labels: NDArray[np.int64]
+) -> list[Misclassification]:
+    """Every mistake among the answers (N, 10) to images of the classes (N,), the most confident first."""
+    predicted, confidence = pick_classes(log_probabilities)
+    return rank_mistakes(predicted, confidence, labels)

@@ -120,7 +120,7 @@ def _write_caption(canvas: Axes, mistake: Mistake, corner: tuple[float, float], 
     else:
         _write(canvas, (left + PICTURE / 2, height + 0.17), f"{true} → {predicted}", size=12, ha="center")
     height += 0.36
-    _write(canvas, (left, height), _format_confidence(mistake.confidence), size=8, color=QUIET_INK)
+    _write(canvas, (left, height), format_confidence(mistake.confidence), size=8, color=QUIET_INK)
     number = f"#{mistake.index}"
     _write(canvas, (left + PICTURE, height), number, size=7, ha="right", color=QUIET_INK)
     if caption.names_run:
@@ -159,6 +159,6 @@ def _describe_number(num_shown: int, num_total: int) -> str:
     return f"all {num_total} mistakes" if num_total > 1 else "the only mistake"
 
 
-def _format_confidence(confidence: float) -> str:
+def format_confidence(confidence: float) -> str:
     """In %, and never 100.0 by rounding alone."""
     return ">99.9 %" if 0.9995 <= confidence < 1 else f"{confidence * 100:.1f} %"

@@ -9,6 +9,22 @@ INK = "#1F2328"
 QUIET_INK = "#5B636B"
 FAINT_INK = "#D5D9DE"
 
+ROMAN = str.maketrans(
+    {
+        "お": "o",
+        "き": "ki",
+        "す": "su",
+        "つ": "tsu",
+        "な": "na",
+        "は": "ha",
+        "ま": "ma",
+        "や": "ya",
+        "れ": "re",
+        "を": "wo",
+    }
+)
+"""Kuzushiji-MNIST's classes in Latin letters: matplotlib's own font has no others."""
+
 
 def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     """A white figure and one bare axes over all of it, in inches from the top left corner."""
@@ -31,9 +47,10 @@ def draw_notice(title: str, *, message: str) -> Figure:
 
 
 def clean_text(text: str, *, max_length: int) -> str:
-    """The text on one line, cut with an ellipsis, and with no character that matplotlib reads as markup."""
+    """The text on one line, cut with an ellipsis, and with no character that matplotlib reads as markup
+    or cannot draw."""
     printable = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
-    line = " ".join(printable.split())
+    line = " ".join(printable.split()).translate(ROMAN)
     if len(line) > max_length:
         line = line[: max_length - 1].rstrip() + "…"
     # A dollar sign would start a formula.

@@ -1,4 +1,4 @@
-"""Experiments: submit, list, read, results, curves, misclassified."""
+"""Experiments: submit, list, read, results, curves."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import PlainTextResponse
 
 from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
-from lab.errors import RunNotFinishedError
 from lab.experiment_control import submit_experiment
 from lab.experiment_list import ListFilter, list_experiments
 from lab.experiment_specs import plan_experiment
@@ -15,9 +14,6 @@ from lab.records import read_experiment, read_metrics
 from lab.run_status import Status
 from lab.tables import EpochMetric
 from service.dependencies import LabDep, SessionDep
-from service.mistake_sheets import collect_mistakes, list_mistakes
-from service.plotting.misclassified import draw_misclassified_by_run
-from service.plotting.rendering import render
 from service.results import find_warnings, summarize_run, write_csv, write_markdown
 from service.schemas import ExperimentIn, RowId
 from service.views import ExperimentOut, ExperimentPage, view_experiment, view_summary
@@ -156,35 +152,3 @@ def show_curves(experiment_id: RowId, session: SessionDep) -> dict[str, Any]:
             for run in experiment.runs
         ]
     }
-
-
-@router.get("/{experiment_id}/misclassified")
-def show_misclassified(experiment_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
-    """The test images that each completed run gets wrong, the most confident mistakes first."""
-    experiment = read_experiment(session, experiment_id)
-    completed = [run for run in experiment.runs if run.is_completed]
-    return {
-        "experiment_id": experiment.id,
-        "dataset": experiment.dataset,
-        "runs": [list_mistakes(session, lab.image_store, run) for run in completed],
-        "unfinished_run_ids": [run.id for run in experiment.runs if not run.is_completed],
-    }
-
-
-@router.get("/{experiment_id}/misclassified.png", response_class=Response)
-def draw_misclassified_runs(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Response:
-    """A sheet with a strip of each completed run's most confident mistakes."""
-    experiment = read_experiment(session, experiment_id)
-    completed = [run for run in experiment.runs if run.is_completed]
-    if not completed:
-        raise RunNotFinishedError(
-            f"No run of experiment {experiment.id} is completed yet, so nothing is misclassified; it is "
-            f"{experiment.status}."
-        )
-    strips = []
-    for run in completed:
-        mistakes = collect_mistakes(session, lab.image_store, run)
-        label = f"{run.config.label}, seed {run.config.seed}"
-        strips.append((label, mistakes, len(mistakes)))
-    figure = draw_misclassified_by_run(strips, title=f"{experiment.name}: misclassified test images")
-    return Response(render(figure, image_format="png"), media_type="image/png")

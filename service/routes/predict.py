@@ -1,12 +1,9 @@
 """Read a digit."""
 
-import base64
-import io
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from PIL import Image
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
@@ -15,6 +12,7 @@ from lab.errors import NoTrainedModelError
 from lab.images import PreparedImage
 from lab.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.dependencies import LabDep, SessionDep
+from service.pictures import write_png_url
 from service.predictor import Reading, keep_best_per_configuration, rank_runs
 from service.schemas import PredictionIn
 from service.uploads import BODY_SCHEMA, Upload, prepare_upload, read_upload
@@ -175,10 +173,4 @@ def _find_warnings(run: RunRecord) -> list[str]:
 
 
 def _view_preprocessing(prepared: PreparedImage) -> Preprocessing:
-    return Preprocessing(steps=prepared.steps, image=_encode_png(prepared))
-
-
-def _encode_png(prepared: PreparedImage) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(prepared.pixels).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Preprocessing(steps=prepared.steps, image=write_png_url(prepared.pixels))

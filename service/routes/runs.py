@@ -1,4 +1,4 @@
-"""Runs: read, architecture, misclassified, trained weights."""
+"""Runs: read, architecture, mistakes, trained weights."""
 
 import hashlib
 from dataclasses import asdict
@@ -8,10 +8,14 @@ from fastapi import APIRouter, Response
 
 from lab.architecture import LayerDescription, describe_layers
 from lab.configs import RunConfig
+from lab.datasets import DATASETS
 from lab.records import read_run, read_weights
+from service.answers import read_run_answers
+from service.confusion import count_by_configuration, describe_run_confusion
 from service.dependencies import LabDep, SessionDep
 from service.mistake_sheets import collect_mistakes, list_mistakes
 from service.plotting.architecture import draw_architecture
+from service.plotting.confusion import draw_confusions
 from service.plotting.misclassified import draw_misclassified
 from service.plotting.rendering import render
 from service.schemas import RowId
@@ -51,16 +55,34 @@ def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
 @router.get("/{run_id}/misclassified")
 def show_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
     """The test images that the trained network gets wrong, the most confident mistakes first."""
-    return list_mistakes(session, lab.image_store, read_run(session, run_id))
+    return list_mistakes(read_run_answers(session, lab.image_store, read_run(session, run_id)))
 
 
 @router.get("/{run_id}/misclassified.png", response_class=Response)
 def draw_run_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """A sheet of the most confident mistakes, with what each is and what it was taken for."""
     run = read_run(session, run_id)
-    mistakes = collect_mistakes(session, lab.image_store, run)
+    mistakes = collect_mistakes(read_run_answers(session, lab.image_store, run))
     title = f"Run {run.id}: {run.config.label}, seed {run.config.seed}"
     figure = draw_misclassified(mistakes, title=title, num_total=len(mistakes))
+    return Response(render(figure, image_format="png"), media_type="image/png")
+
+
+@router.get("/{run_id}/confusion")
+def show_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+    """What the trained network takes each class for: `matrix[t][p]` counts the answers p to class t."""
+    return describe_run_confusion(read_run_answers(session, lab.image_store, read_run(session, run_id)))
+
+
+@router.get("/{run_id}/confusion.png", response_class=Response)
+def draw_run_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
+    """The confusion matrix, the mistakes coloured by how frequent they are."""
+    run = read_run(session, run_id)
+    figure = draw_confusions(
+        count_by_configuration(read_run_answers(session, lab.image_store, run)),
+        class_names=DATASETS[run.config.dataset].class_names,
+        title=f"Run {run.id}: {run.config.label}, seed {run.config.seed}",
+    )
     return Response(render(figure, image_format="png"), media_type="image/png")
 
 

@@ -54,9 +54,12 @@ def train(app: FastAPI, trainer: Trainer) -> Callable[[int], None]:
     return perform
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A service with experiment 1: run 1 (batch) and run 2 (instance) completed, run 3 (layer) queued."""
+    """A service with experiment 1: run 1 (batch) and run 2 (instance) completed, run 3 (layer) queued.
+
+    Training it takes a while, so that all tests share it: read from it only.
+    """
     folder = tmp_path_factory.mktemp("lab")
     settings = Settings(
         database_url=f"sqlite:///{folder}/lab.db", data_dir=folder / "data", default_dataset="digits"

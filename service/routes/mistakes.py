@@ -1,0 +1,131 @@
+"""What an experiment's runs got wrong: image by image, and class by class."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from lab.configs import Normalization
+from lab.datasets import DATASETS
+from lab.records import ExperimentRecord, read_experiment
+from service.agreement import select_missed
+from service.answers import read_answers, require_runs
+from service.confusion import count_by_configuration, describe_confusions
+from service.dependencies import LabDep, SessionDep
+from service.mistake_sheets import list_mistakes, make_strips
+from service.mistake_views import collect_images, describe_agreement, describe_images
+from service.plotting.confusion import draw_confusions
+from service.plotting.misclassified import draw_misclassified_by_run
+from service.plotting.rendering import render
+from service.plotting.shared_mistakes import MOST_TILES, draw_shared_mistakes
+from service.schemas import RowId
+
+router = APIRouter(prefix="/experiments/{experiment_id}", tags=["mistakes"])
+
+PAGE_SIZE = 50
+
+Digit = Annotated[int, Query(ge=0, le=9)]
+TrueClass = Annotated[Digit | None, Query(alias="true", description="Only images of this class, 0–9.")]
+PredictedClass = Annotated[
+    Digit | None, Query(alias="predicted", description="Only images that a run wrongly took for this class.")
+]
+MissedBy = Annotated[
+    Literal["any", "every"] | Normalization,
+    Query(
+        description="any run; every run; or a normalization: images that most of its runs and no run of "
+        "another normalization take for something else."
+    ),
+]
+
+
+@router.get("/misclassified")
+def show_misclassified(
+    experiment_id: RowId,
+    lab: LabDep,
+    session: SessionDep,
+    true: TrueClass = None,
+    predicted: PredictedClass = None,
+    missed_by: MissedBy = "any",
+    limit: Annotated[int, Query(ge=0, le=500, description="How many images.")] = PAGE_SIZE,
+    offset: Annotated[int, Query(ge=0, lt=2**31, description="next_offset of the page before.")] = 0,
+) -> dict[str, Any]:
+    """Which test images the completed runs take for something else: across all runs, and run by run.
+
+    `images` holds each image once, with its picture and who took it for what; those that most runs miss come
+    first. The filters choose among `images` alone. `agreement[k]` is how many images exactly k runs miss.
+    `runs` holds each run's own mistakes, the most confident first.
+    """
+    experiment = read_experiment(session, experiment_id)
+    answers = read_answers(session, lab.image_store, experiment)
+    indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by)
+    end = offset + limit
+    return {
+        "experiment_id": experiment.id,
+        "dataset": experiment.dataset,
+        "class_names": DATASETS[experiment.dataset].class_names,
+        **describe_agreement(answers),
+        "num_images": len(indices),
+        "next_offset": end if end < len(indices) else None,
+        "images": describe_images(answers, indices[offset:end]),
+        "runs": [list_mistakes(answers, row) for row in range(len(answers.runs))],
+        "unfinished_run_ids": _list_unfinished(experiment),
+    }
+
+
+@router.get("/misclassified.png", response_class=Response)
+def draw_misclassified(
+    experiment_id: RowId,
+    lab: LabDep,
+    session: SessionDep,
+    true: TrueClass = None,
+    predicted: PredictedClass = None,
+    missed_by: MissedBy = "any",
+    by: Annotated[
+        Literal["image", "run"],
+        Query(description="image: each image once, with who took it for what; run: a strip for each run."),
+    ] = "image",
+) -> Response:
+    """A sheet of the images that most runs take for something else, or of each run's surest mistakes."""
+    experiment = read_experiment(session, experiment_id)
+    answers = require_runs(read_answers(session, lab.image_store, experiment), experiment)
+    title = f"{experiment.name}: misclassified test images"
+    if by == "run":
+        figure = draw_misclassified_by_run(make_strips(answers), title=title)
+    else:
+        indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by)
+        shown = collect_images(answers, indices[:MOST_TILES], experiment=experiment)
+        figure = draw_shared_mistakes(shown, title=title, num_total=len(indices))
+    return Response(render(figure, image_format="png"), media_type="image/png")
+
+
+@router.get("/confusion")
+def show_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+    """What each configuration takes each class for, its completed seeds added up.
+
+    `matrix[t][p]` counts the answers p to images of class t; `recall` and `precision` are by class.
+    """
+    experiment = read_experiment(session, experiment_id)
+    answers = read_answers(session, lab.image_store, experiment)
+    return {
+        "experiment_id": experiment.id,
+        "dataset": experiment.dataset,
+        "class_names": DATASETS[experiment.dataset].class_names,
+        "configurations": describe_confusions(answers),
+        "unfinished_run_ids": _list_unfinished(experiment),
+    }
+
+
+@router.get("/confusion.png", response_class=Response)
+def draw_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Response:
+    """The confusion matrix of each configuration, its completed seeds added up."""
+    experiment = read_experiment(session, experiment_id)
+    answers = require_runs(read_answers(session, lab.image_store, experiment), experiment)
+    figure = draw_confusions(
+        count_by_configuration(answers),
+        class_names=DATASETS[experiment.dataset].class_names,
+        title=f"{experiment.name}: confusion",
+    )
+    return Response(render(figure, image_format="png"), media_type="image/png")
+
+
+def _list_unfinished(experiment: ExperimentRecord) -> list[int]:
+    return [run.id for run in experiment.runs if not run.is_completed]

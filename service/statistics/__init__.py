@@ -1,0 +1,1 @@
+"""The arithmetic of comparisons. Pure: numbers in, numbers out."""
