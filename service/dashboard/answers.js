@@ -15,9 +15,13 @@ export class AnswerCards {
   #models = [];
   #explained = null;
 
-  /** `onExplain` is given the model whose reasons are asked for, or null when they no longer are. */
-  constructor({ onExplain }) {
+  /**
+   * `onExplain` is given the model whose reasons are asked for, or null when they no longer are; without it
+   * the cards do not offer them. `truth` is the right class, where one is known.
+   */
+  constructor({ onExplain = null, truth = null }) {
     this.onExplain = onExplain;
+    this.truth = truth;
     this.#more.addEventListener("click", () => {
       this.#limit = Infinity;
       this.show(this.#models);
@@ -60,27 +64,29 @@ export class AnswerCards {
 
   #makeCard(model) {
     const toggle = () => this.onExplain(model.run_id === this.#explained ? null : model);
-    return makeCard(model, toggle);
+    return makeCard(model, { toggle: this.onExplain && toggle, truth: this.truth });
   }
 }
 
-function makeCard({ label, normalization, run_id: runId }, toggle) {
+function makeCard({ label, normalization, run_id: runId }, { toggle, truth }) {
   const digit = el("strong", { class: "digit" });
   const sure = el("span", { class: "quiet" });
   const bars = DIGITS.map((index) => makeBar(index));
   const why = el("button", { type: "button", class: "small", on: { click: toggle } }, "Why?");
   why.setAttribute("aria-label", `Why does ${label} read this? Show which pixels mattered`);
+  bars[truth]?.classList.add("truth");
   const swatch = el("i", { class: `swatch norm-${normalization}` });
   const name = el("span", { class: "name" }, label);
   const element = el(
     "li",
     { class: `answer-card norm-${normalization}` },
     el("p", { class: "who", title: `Run ${runId}` }, swatch, name),
-    el("p", { class: "reads" }, digit, sure, why),
+    el("p", { class: "reads" }, digit, sure, toggle && why),
     el("ol", { class: "ten" }, bars),
   );
   function update({ digit: read, class_name: className, confidence, probabilities }) {
     setText(digit, className);
+    element.classList.toggle("wrong", truth !== null && read !== truth);
     setText(sure, percent(confidence, confidence >= 0.9995 ? 0 : 1));
     bars.forEach((bar, index) => {
       bar.firstChild.style.setProperty("--share", probabilities[index].toFixed(4));

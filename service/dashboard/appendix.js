@@ -13,9 +13,9 @@ const REST_MS = 200;
 const LONGEST_FRACTION = 8;
 const FIRST_PLACE = { image: 0, channel: 0, row: 0, column: 0 };
 const LEAD =
-  "Every normalization does the same: it takes the mean μ of a set of values from each of them, and divides by " +
-  "their σ. They differ in one thing only: which values make a set. Point at a value to see what it is averaged " +
-  "with; change it to see what moves.";
+  "Every normalization does the same: it takes the mean μ of a set of values from each of them, and " +
+  "divides by their σ. They differ in one thing only: which values make a set. Point at a value to see " +
+  "what it is averaged with; change it to see what moves.";
 const NAMES_NOTE = "The study calls channels 1 to 4 blue, green, yellow and brown.";
 
 export function mount(main, { signal }) {
@@ -74,14 +74,9 @@ class Lesson {
 
   #makeBottom() {
     const steps = section("Step by step", this.choice, this.working.steps);
-    const results = el(
-      "div",
-      {},
-      section("Normalized", this.working.normalized),
-      section("All sets", this.sets),
-      section("Good to know", this.notes),
-    );
-    return el("div", { class: "lesson-steps" }, steps, results);
+    const normalized = section("Normalized", this.working.normalized);
+    const results = el("div", {}, normalized, section("All sets", this.sets));
+    return el("div", { class: "lesson-steps" }, steps, results, section("Good to know", this.notes));
   }
 
   #makeChoice() {

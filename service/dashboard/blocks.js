@@ -32,8 +32,9 @@ export class BlockGrid {
     this.#blocks = listAllBlocks(shape).map((block) => ({ block, element: this.#makeBlock(block) }));
     this.element.style.setProperty("--channels", shape.channels);
     this.element.style.setProperty("--columns", shape.columns);
+    this.element.style.setProperty("--cells", shape.channels * shape.columns);
     const rows = Array.from({ length: shape.images }, (_, image) => [
-      this.isLabelled ? el("span", { class: "axis" }, `image ${image + 1}`) : [],
+      this.isLabelled ? makeAxis("image", image) : [],
       this.#blocks.filter(({ block }) => block.image === image).map(({ element }) => element),
     ]);
     this.element.classList.toggle("labelled", this.isLabelled);
@@ -68,8 +69,8 @@ export class BlockGrid {
   }
 
   #makeHeads() {
-    const names = Array.from({ length: this.#shape.channels }, (_, channel) => `channel ${channel + 1}`);
-    return [el("span"), ...names.map((name) => el("span", { class: "axis" }, name))];
+    const heads = Array.from({ length: this.#shape.channels }, (_, channel) => makeAxis("channel", channel));
+    return [el("span"), ...heads];
   }
 
   #makeBlock(block) {
@@ -87,6 +88,11 @@ export class BlockGrid {
   #read(cell) {
     return cell ? this.#cells.get(cell.dataset.place).place : null;
   }
+}
+
+/** The word is hidden where there is no room for it. */
+function makeAxis(word, index) {
+  return el("span", { class: "axis" }, el("i", {}, `${word} `), String(index + 1));
 }
 
 /** A place in words that count from 1. */

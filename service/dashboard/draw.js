@@ -38,9 +38,19 @@ class Desk {
     this.experiments = el("select", { id: "experiment" }, everyone);
     this.source = el("p", { class: "quiet" });
     this.input = el("input", { type: "file", id: "file", accept: "image/*" });
-    this.sheet = el("div", { class: "sheet is-empty" }, this.sketch.element);
-    this.element = el("div", { class: "desk" }, this.#makeSheet(), this.#makeSeen(), this.#makeAnswers());
+    this.sheet = el("div", { class: "sheet" }, this.sketch.element);
+    this.undo = el("button", { type: "button", on: { click: () => this.#undo() } }, "Undo");
+    this.clear = el("button", { type: "button", on: { click: () => this.#clear() } }, "Clear");
+    this.element = el(
+      "div",
+      { class: "desk" },
+      this.#makeSheet(),
+      section("What they saw", this.seen.element),
+      section("Or a picture", this.#makeUpload(), this.source),
+      this.#makeAnswers(),
+    );
     this.#listen();
+    this.#showState();
   }
 
   /** Ask who could answer, so that it is said before anything is drawn if nobody can. */
@@ -57,20 +67,17 @@ class Desk {
   }
 
   #makeSheet() {
-    const undo = el("button", { type: "button", on: { click: () => this.#undo() } }, "Undo");
-    const clear = el("button", { type: "button", on: { click: () => this.#clear() } }, "Clear");
-    const hint = el("p", { class: "quiet" }, "Or drop a picture anywhere on the page, or paste one.");
-    const upload = field("Picture file instead of a drawing", this.input);
-    return section("Sheet", this.sheet, el("div", { class: "row" }, undo, clear), upload, hint, this.source);
+    return section("Sheet", this.sheet, el("div", { class: "row" }, this.undo, this.clear));
   }
 
-  #makeSeen() {
-    return section("What they saw", this.seen.element);
+  #makeUpload() {
+    const hint = el("p", { class: "quiet" }, "Or drop one anywhere on the page, or paste one.");
+    return el("div", {}, field("Picture file instead of a drawing", this.input), hint);
   }
 
   #makeAnswers() {
     const who = field("Who answers", this.experiments);
-    const part = section("Answers", who, this.consensus, this.state, this.cards.element, this.warnings);
+    const part = section("Answers", this.consensus, this.state, this.cards.element, this.warnings, who);
     part.classList.add("answering");
     return part;
   }
@@ -101,7 +108,7 @@ class Desk {
     this.#file = files[0];
     setText(this.source, `Picture: ${files[0].name}`);
     await this.sketch.lay(files[0]);
-    this.sheet.classList.remove("is-empty");
+    this.#showState();
     this.#isLifted = true;
     this.#ask();
   }
@@ -109,7 +116,7 @@ class Desk {
   #onInk() {
     this.#file = null;
     setText(this.source, "");
-    this.sheet.classList.remove("is-empty");
+    this.#showState();
     this.#ask();
   }
 
@@ -141,9 +148,15 @@ class Desk {
     this.cards.clear();
     this.consensus.hidden = true;
     fill(this.warnings);
-    this.sheet.classList.add("is-empty");
+    this.#showState();
     setText(this.source, "");
     this.#invite(true);
+  }
+
+  #showState() {
+    this.sheet.classList.toggle("is-empty", !this.#isReady);
+    this.clear.disabled = !this.#isReady;
+    this.undo.disabled = this.sketch.isEmpty;
   }
 
   get #isReady() {
@@ -196,9 +209,10 @@ class Desk {
     if (isLifted) announce(`${name}, ${words}.`);
   }
 
-  async #explain(model) {
+  #explain(model) {
     this.#explained = model;
     this.cards.markExplained(model?.run_id ?? null);
+    if (model !== null) this.seen.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
     this.#ask();
   }
 

@@ -27,7 +27,7 @@ export class TensorEditor {
       "div",
       { class: "editor" },
       el("div", { class: "scroll" }, this.grid.element),
-      el("p", { class: "quiet" }, HINT),
+      el("p", { class: "quiet keys" }, HINT),
       el("div", { class: "sizes" }, Object.entries(STEPPERS).map((entry) => this.#makeStepper(...entry))),
       el(
         "div",
@@ -50,12 +50,12 @@ export class TensorEditor {
     this.#replace(pixels);
   }
 
-  /** What POST /appendix takes: text that is no number too, so that the API can say what is wrong with it. */
+  /** What POST /appendix takes, text that is no number too: the API says what is wrong with it. */
   get request() {
     return { pixels: this.#pixels, groups: readValue(this.groups.value), eps: readValue(this.eps.value) };
   }
 
-  /** The size, and into how many groups the channels can be split: what is asked for, or 1 if it cannot be. */
+  /** The size, and the number of groups, 1 where the channels cannot be split as asked. */
   get shape() {
     const shape = readShape(this.#pixels);
     const groups = Number(this.groups.value);

@@ -14,7 +14,7 @@ const SYMBOLS = {
 };
 const RELATIONS = ["=", "≈"];
 
-/** A `<math>` for each piece that a line may break before: =, ≈, + and what follows a comma, but in brackets. */
+/** A `<math>` for each piece that a line may break before: =, ≈, +, and what follows a comma. */
 export function renderPieces(latex) {
   const pieces = splitPieces(parseRow(latex.match(TOKEN) ?? [])).map((nodes) => make("math", nodes));
   for (const piece of pieces) piece.setAttribute("displaystyle", "true");

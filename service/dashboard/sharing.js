@@ -74,7 +74,6 @@ function makePanel(name, { onPoint, onPick }) {
     el("h3", {}, button),
     el("p", { class: "rule" }, RULES[name]),
     grid.element,
-    size,
     el(
       "dl",
       {},
@@ -82,6 +81,7 @@ function makePanel(name, { onPoint, onPick }) {
       el("div", {}, el("dt", {}, "σ"), figures.spread),
       el("div", { class: "result" }, before, figures.after),
     ),
+    size,
   );
   return { element, grid, button, size, before, ...figures };
 }

@@ -108,7 +108,7 @@ export class Sketch {
     for (const stroke of this.#strokes) this.#paint(stroke, 0);
   }
 
-  /** Draw a stroke from its point number `from` on: curves between the middles of its steps, so no corners. */
+  /** Draw a stroke from its point number `from` on, as curves between the middles of its steps. */
   #paint(stroke, from) {
     const context = this.#context;
     context.strokeStyle = INK;
@@ -120,7 +120,9 @@ export class Sketch {
     for (let index = first; index < stroke.length - 1; index += 1) {
       context.quadraticCurveTo(...stroke[index], ...middle(stroke[index], stroke[index + 1]));
     }
-    context.lineTo(...stroke.at(-1));
+    // A line of no length leaves no ink.
+    const [x, y] = stroke.at(-1);
+    context.lineTo(x, stroke.length === 1 ? y + 0.01 : y);
     context.stroke();
   }
 }

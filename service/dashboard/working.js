@@ -96,9 +96,9 @@ export class Working {
   }
 }
 
-/** Spaces between, where a line may break. */
+/** Places between, where a line may break: a space after a comma, or else nothing to be seen. */
 function separate(nodes) {
-  return nodes.flatMap((node) => [node, " "]);
+  return nodes.flatMap((node) => [node, node.textContent.endsWith(",") ? " " : el("wbr")]);
 }
 
 function write(value) {
