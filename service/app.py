@@ -21,7 +21,19 @@ from service.experiment_feed import ExperimentFeed
 from service.guards import BodyLimit, Guard, JsonByDefault
 from service.image_store import ImageStore
 from service.predictor import Predictor
-from service.routes import appendix, control, events, experiments, mistakes, plots, predict, runs, system
+from service.routes import (
+    appendix,
+    control,
+    events,
+    experiments,
+    mistakes,
+    plots,
+    predict,
+    report,
+    results,
+    runs,
+    system,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +77,19 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (experiments, control, events, plots, mistakes, runs, predict, appendix, system):
+    for module in (
+        experiments,
+        results,
+        report,
+        plots,
+        mistakes,
+        control,
+        events,
+        runs,
+        predict,
+        appendix,
+        system,
+    ):
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     serve_dashboard(app)

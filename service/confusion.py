@@ -1,6 +1,5 @@
 """What networks take each class for: confusion matrices."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ from sklearn.metrics import confusion_matrix
 
 from lab.architecture import NUM_CLASSES
 from lab.datasets import DATASETS
-from lab.records import RunRecord
 from service.answers import Answers
 
 CountMatrix = NDArray[np.int64]
@@ -23,11 +21,11 @@ def count_confusions(labels: NDArray[np.int64], predicted: NDArray[np.uint8]) ->
     return matrix
 
 
-def group_by_label(runs: Sequence[RunRecord]) -> dict[str, list[int]]:
-    """Each configuration's label with the places of its runs, which differ in the seed alone."""
+def _group_rows(answers: Answers) -> dict[str, list[int]]:
+    """Each configuration's label with the places of its runs."""
     groups: dict[str, list[int]] = {}
-    for index, run in enumerate(runs):
-        groups.setdefault(run.config.label, []).append(index)
+    for row, run in enumerate(answers.runs):
+        groups.setdefault(run.config.label, []).append(row)
     return groups
 
 
@@ -49,7 +47,7 @@ def describe_confusions(answers: Answers) -> list[dict[str, Any]]:
     """One matrix a configuration, summed over its seeds, as JSON values."""
     described = []
     matrices = count_by_configuration(answers)
-    for label, indices in group_by_label(answers.runs).items():
+    for label, indices in _group_rows(answers).items():
         runs = [answers.runs[index] for index in indices]
         described.append(
             {
@@ -68,7 +66,7 @@ def count_by_configuration(answers: Answers) -> dict[str, CountMatrix]:
     """Each configuration's label with its matrix, summed over its seeds."""
     return {
         label: count_confusions(answers.labels, answers.predicted[indices])
-        for label, indices in group_by_label(answers.runs).items()
+        for label, indices in _group_rows(answers).items()
     }
 
 

@@ -1,17 +1,16 @@
-"""The table of findings and the warnings that belong to it."""
+"""What each run came to, and the warnings that belong to it."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 from lab.architecture import describe_layers
 from lab.configs import RunConfig
 from lab.records import RunRecord
 from lab.tables import EpochMetric
+from service.statistics.paired import MIN_SEEDS
+from service.statistics.summaries import summarize
+from service.wording import count_words, join_words
 
-# The least number of seeds with which an exact paired sign-flip test can reach p < 0.05: 2 / 2^6 = 0.031.
-MIN_SEEDS = 6
 FACTORS = ("normalization", "l1", "l2", "dropout", "groups", "affine", "penalize")
 
 
@@ -21,7 +20,7 @@ class ResultRow:
 
     ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
     was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the
-    last five epochs.
+    last five epochs, or those there are, and ``last_five_sd`` the standard deviation (n − 1).
     """
 
     run_id: int
@@ -35,8 +34,10 @@ class ResultRow:
     best_test_accuracy: float | None
     best_test_epoch: int | None
     test_accuracy_at_best_validation: float | None
+    test_loss_at_best_validation: float | None
     final_test_accuracy: float | None
     last_five_test_accuracy: float | None
+    last_five_sd: float | None
     final_test_loss: float | None
     final_train_accuracy: float | None
     final_train_loss: float | None
@@ -54,7 +55,7 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         key=lambda metric: metric.validation_accuracy or 0.0,
         default=None,
     )
-    last_five = [metric.test_accuracy for metric in metrics[-5:]]
+    last_five = summarize([metric.test_accuracy for metric in metrics[-5:]])
     return ResultRow(
         run_id=run.id,
         label=config.label,
@@ -67,8 +68,10 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         best_test_accuracy=best.test_accuracy if best else None,
         best_test_epoch=best.epoch if best else None,
         test_accuracy_at_best_validation=best_validation.test_accuracy if best_validation else None,
+        test_loss_at_best_validation=best_validation.test_loss if best_validation else None,
         final_test_accuracy=last.test_accuracy if last else None,
-        last_five_test_accuracy=sum(last_five) / len(last_five) if last_five else None,
+        last_five_test_accuracy=last_five.mean if last_five else None,
+        last_five_sd=last_five.sd if last_five else None,
         final_test_loss=last.test_loss if last else None,
         final_train_accuracy=last.train_accuracy if last else None,
         final_train_loss=last.train_loss if last else None,
@@ -94,13 +97,13 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
     num_seeds = len({config.seed for config in configs})
     if len({config.label for config in configs}) > 1 and num_seeds < MIN_SEEDS:
         warnings.append(
-            f"Cannot conclude which configuration is better: {num_seeds} seed{'s' if num_seeds > 1 else ''} "
-            f"each, and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
+            f"Cannot conclude which configuration is better: {count_words(num_seeds, 'seed')} each, "
+            f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
         )
     if confounded := _find_confounded(configs):
         warnings.append(
-            f"{_join(confounded).capitalize()} change together, so a difference cannot be put down to one of "
-            "them. A grid of all combinations can tell them apart."
+            f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "
+            "one of them. A grid of all combinations can tell them apart."
         )
     return warnings
 
@@ -118,41 +121,3 @@ def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
     differing = {FACTORS[index] for index in others if len({variant[index] for variant in variants}) > 1}
     penalty = {"penalty"} if differing & {"l1", "l2"} else set()
     return ["normalization", *sorted(penalty | (differing - {"l1", "l2"}))]
-
-
-def _join(words: Sequence[str]) -> str:
-    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
-
-
-def write_csv(rows: Sequence[ResultRow]) -> str:
-    """The table as CSV with a header line."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, [field.name for field in fields(ResultRow)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return buffer.getvalue()
-
-
-def write_markdown(rows: Sequence[ResultRow], *, title: str, warnings: Sequence[str]) -> str:
-    """The table as Markdown, accuracies in percent, the warnings below."""
-    lines = [
-        f"## {title}",
-        "",
-        "| run | seed | parameters | best test % (epoch) | last test % | last-5 mean % | last test loss "
-        "| last train % | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        best = f"{_percent(row.best_test_accuracy)} ({row.best_test_epoch})" if row.best_test_epoch else "–"
-        loss = f"{row.final_test_loss:.4f}" if row.final_test_loss is not None else "–"
-        label = row.label.replace("|", "\\|")
-        lines.append(
-            f"| {label} | {row.seed} | {row.parameters:,} | {best} | {_percent(row.final_test_accuracy)} "
-            f"| {_percent(row.last_five_test_accuracy)} | {loss} | {_percent(row.final_train_accuracy)} "
-            f"| {row.seconds:.0f} |"
-        )
-    return "\n".join([*lines, "", *(f"- {warning}" for warning in warnings)]).rstrip() + "\n"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value * 100:.2f}"

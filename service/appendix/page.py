@@ -17,7 +17,7 @@ from service.appendix.tensor import Position
 from service.appendix.working import Step, write_steps
 from service.plotting.set_colors import EDGES, FILLS, pick_colors
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --faded: #59636e; --paper: #fff; --rule: #d1d9e0;
   --tint: #f6f8fa; }
 @media (prefers-color-scheme: dark) {
@@ -79,22 +79,27 @@ math { font-size: 1.08em; margin-right: .3em; }
 }
 """
 
+COLORS = "".join(
+    f".c{index} {{ --fill: {fill}; --edge: {edge}; }}\n"
+    for index, (fill, edge) in enumerate(zip(FILLS, EDGES, strict=True))
+)
+
 
 def write_html(appendix: Appendix) -> str:
     """Write the appendix as a self-contained page whose formulas are MathML, drawn by the browser itself."""
-    colors = "".join(
-        f".c{index} {{ --fill: {fill}; --edge: {edge}; }}\n"
-        for index, (fill, edge) in enumerate(zip(FILLS, EDGES, strict=True))
-    )
-    notes = "".join(f"<li>{escape(note)}</li>" for note in appendix.notes)
-    sections = "".join(_write_section(appendix, name) for name in NORMALIZATIONS)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(TITLE)}</title><style>{_STYLE}{colors}</style></head>\n<body>"
-        f'<h1>{escape(TITLE)}</h1><p class="faded">{escape(describe_sample(appendix))}</p>'
-        f'<ul class="notes">{notes}</ul>{sections}</body></html>\n'
+        f"<title>{escape(TITLE)}</title><style>{STYLE}{COLORS}</style></head>\n<body>"
+        f"<h1>{escape(TITLE)}</h1>{write_body(appendix)}</body></html>\n"
     )
+
+
+def write_body(appendix: Appendix) -> str:
+    """Everything below the title, for a page that has ``STYLE`` and ``COLORS``."""
+    notes = "".join(f"<li>{escape(note)}</li>" for note in appendix.notes)
+    sections = "".join(_write_section(appendix, name) for name in NORMALIZATIONS)
+    return f'<p class="faded">{escape(describe_sample(appendix))}</p><ul class="notes">{notes}</ul>{sections}'
 
 
 def _write_section(appendix: Appendix, name: Normalization) -> str:

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm, to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.plotting.pages import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice
+from service.plotting.pages import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, write_heading
 from service.plotting.palette import pick_text_color
 
 CountMatrix = NDArray[np.int64]
@@ -44,9 +44,7 @@ def draw_confusions(matrices: Mapping[str, CountMatrix], *, class_names: Sequenc
         _label_axes(panel, names, heading=heading)
     hidden = f"; the first {len(shown)} of {len(matrices)}" if len(matrices) > len(shown) else ""
     words = f"Rows: true class; columns: answer. Mistakes coloured, darker more frequent (log scale){hidden}."
-    max_length = int(figure.get_figwidth() * 8)
-    _write_top(figure, 0.33, clean_text(title, max_length=max_length), fontsize=15, color=INK)
-    _write_top(figure, 0.64, words, fontsize=9.5, color=QUIET_INK)
+    write_heading(figure, title, words, left=MARGIN)
     return figure
 
 
@@ -97,8 +95,3 @@ def _label_axes(panel: Axes, names: Sequence[str], *, heading: str) -> None:
     panel.vlines(edges, edges[0], edges[-1], color=FAINT_INK, linewidth=0.6, clip_on=False)
     panel.spines[:].set_visible(False)
     panel.set_title(heading, loc="left", fontsize=10, color=INK, pad=8)
-
-
-def _write_top(figure: Figure, depth: float, words: str, *, fontsize: float, color: str) -> None:
-    width, height = figure.get_size_inches()
-    figure.text(MARGIN / width, 1 - depth / height, words, fontsize=fontsize, va="center", color=color)

@@ -103,7 +103,7 @@ def draw_run(run: RunCurves, *, quantity: Quantity) -> Figure:
         if subset != "validation" or np.isfinite(run.read(f"validation-{quantity}")).any()
     ]
     legend = _make_legend(lines)
-    figure, [[panel]] = start_panels(title, shape=(1, 1), legend=legend, notes=_write_notes([run]))
+    figure, [[panel]] = start_panels(title, shape=(1, 1), legend=legend, notes=write_notes([run]))
     panel.set_ylabel(AXIS_LABELS[quantity].capitalize())
     _fill_panels([panel], [lines], quantity)
     _mark_epoch(panel, run, quantity)
@@ -116,7 +116,7 @@ def _draw_panels(runs: Sequence[RunCurves], *, title: str, rows: Sequence[Sequen
         return draw_notice(title, message=f"No epoch finished yet (runs waiting: {len(runs)}).")
     lines = {metric: _gather_lines(started, metric) for row in rows for metric in row}
     legend, shape = _make_legend(lines[rows[0][0]]), (len(rows), len(rows[0]))
-    figure, axes = start_panels(title, shape=shape, legend=legend, notes=_write_notes(runs))
+    figure, axes = start_panels(title, shape=shape, legend=legend, notes=write_notes(runs))
     for panels, metrics in zip(axes, rows, strict=True):
         for panel, metric in zip(panels, metrics, strict=True):
             subset, quantity = metric.split("-")
@@ -222,7 +222,7 @@ def _count_values(count: int) -> str:
     return "1 value" if count == 1 else f"{count} values"
 
 
-def _write_notes(runs: Sequence[RunCurves]) -> str:
+def write_notes(runs: Sequence[RunCurves]) -> str:
     """What the reader must know about runs that have diverged or not begun."""
     diverged = [
         f"{clean_text(run.label, max_length=36)} (seed {run.seed}) at epoch {run.diverged_at}"

@@ -36,6 +36,14 @@ def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, canvas
 
 
+def write_heading(figure: Figure, title: str, words: str, *, left: float = 0.3) -> None:
+    """Title and subtitle at the top left corner, cut where the figure ends; ``left`` is in inches."""
+    width, height = figure.get_size_inches()
+    title = clean_text(title, max_length=int((width - left) * 7.8))
+    figure.text(left / width, 1 - 0.33 / height, title, fontsize=15, va="center", color=INK)
+    figure.text(left / width, 1 - 0.64 / height, words, fontsize=9.5, va="center", color=QUIET_INK)
+
+
 def draw_notice(title: str, *, message: str) -> Figure:
     """A figure for when there is nothing to draw yet: the title, and a sentence that says why."""
     figure, canvas = start_canvas(8, 3)

@@ -53,6 +53,11 @@ class Configuration:
     penalty: str
 
 
+def name_normalization(normalization: str) -> str:
+    """The normalization in a legend."""
+    return "no norm" if normalization == "none" else normalization
+
+
 def style_line(normalization: str, penalty: str, *, label: str = "") -> LineStyle:
     """The look of a configuration, whatever else is shown.
 

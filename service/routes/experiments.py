@@ -1,10 +1,8 @@
-"""Experiments: submit, list, read, results, curves."""
+"""Experiments: submit, list, read, curves."""
 
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from fastapi.responses import PlainTextResponse
 
 from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
 from lab.experiment_control import submit_experiment
@@ -14,7 +12,6 @@ from lab.records import read_experiment, read_metrics
 from lab.run_status import Status
 from lab.tables import EpochMetric
 from service.dependencies import LabDep, SessionDep
-from service.results import find_warnings, summarize_run, write_csv, write_markdown
 from service.schemas import ExperimentIn, RowId
 from service.views import ExperimentOut, ExperimentPage, view_experiment, view_summary
 
@@ -91,31 +88,6 @@ def show_experiments(
 def show_experiment(experiment_id: RowId, session: SessionDep) -> ExperimentOut:
     """One experiment with its runs."""
     return view_experiment(read_experiment(session, experiment_id))
-
-
-@router.get("/{experiment_id}/results", responses={200: {"content": {"text/csv": {}, "text/markdown": {}}}})
-def show_results(
-    experiment_id: RowId,
-    session: SessionDep,
-    answer_format: Annotated[Literal["json", "csv", "markdown"], Query(alias="format")] = "json",
-) -> Any:
-    """The table of findings: a row a run, and the warnings that belong to it."""
-    experiment = read_experiment(session, experiment_id)
-    metrics = read_metrics(session, [run.id for run in experiment.runs])
-    rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
-    warnings = find_warnings([run.config for run in experiment.runs])
-    if answer_format == "csv":
-        return PlainTextResponse(write_csv(rows), media_type="text/csv")
-    if answer_format == "markdown":
-        text = write_markdown(rows, title=experiment.name, warnings=warnings)
-        return PlainTextResponse(text, media_type="text/markdown")
-    return {
-        "experiment_id": experiment.id,
-        "dataset": experiment.dataset,
-        "status": experiment.status,
-        "runs": [asdict(row) for row in rows],
-        "warnings": warnings,
-    }
 
 
 CURVE_FIELDS = (

@@ -18,6 +18,8 @@ def test_every_plot_in_the_index_is_a_picture(trained_client: TestClient) -> Non
         "test-accuracy",
         "train-loss",
         "test-loss",
+        "ranking",
+        "verdicts",
         *(f"run-{run_id}-{quantity}" for run_id in (1, 2, 3) for quantity in ("accuracy", "loss")),
     ]
     for plot in plots:

@@ -1,0 +1,1 @@
+"""Which differences between an experiment's configurations are real."""

@@ -1,0 +1,96 @@
+"""An experiment's comparison as one document."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from lab.errors import DatasetUnavailableError
+from lab.records import ExperimentRecord, read_metrics
+from service.comparison.answers import count_only_correct
+from service.comparison.effects import compare_factors
+from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
+from service.comparison.schemas import ComparisonOut
+from service.comparison.scores import Metric, Scores, collect_scores
+from service.image_store import ImageStore
+from service.results import summarize_run
+from service.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
+from service.wording import count_words
+
+METHOD = {
+    "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
+    "interval": "95 % Student's t interval of the mean difference; for one pair, not corrected for many.",
+    "p_value": "Two-sided sign-flip test on the mean difference, exact up to 16 seeds.",
+    "p_holm": "Holm's adjustment over all tests of the same list.",
+    "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
+    "detectable_difference": "Paired t test, 80 % power, level 0.05 / num_tests, the spread as observed.",
+    "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
+    "verdict": "Better where p_holm < 0.05; nothing is concluded from fewer than 6 seeds, nor from so few "
+    "that p_holm could not fall below 0.05 however clear the difference.",
+    "scope": "What holds for other seeds on this test set. Other test images are another question: on 10,000 "
+    "of them the standard error of an accuracy of 99 % is 0.1 points.",
+}
+
+
+def compare_experiment(
+    session: Session,
+    store: ImageStore,
+    experiment: ExperimentRecord,
+    *,
+    metric: Metric = "final_test_accuracy",
+    reference: str | None = None,
+) -> ComparisonOut:
+    """Compare an experiment's configurations: all pairs, or each with ``reference``.
+
+    Raises:
+        InvalidRequestError: there are too many pairs, or no configuration is called ``reference``.
+    """
+    scores = collect_scores(experiment, _read_values(session, experiment, metric))
+    num_pairs = len(list_pairs(scores.labels, reference=reference))
+    warnings = [note] if (note := scores.describe_unfinished()) else []
+    only_correct = None
+    if metric == "final_test_accuracy":
+        try:
+            only_correct = count_only_correct(session, store, experiment.runs, labels=scores.labels)
+        except DatasetUnavailableError as error:
+            warnings.append(f"No McNemar counts: {error}")
+    # Beyond this, single-factor pairs may be as many as all pairs are.
+    is_small = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
+    if not is_small:
+        warnings.append("Factors are not shown one by one for so many configurations.")
+    return ComparisonOut(
+        experiment_id=experiment.id,
+        dataset=experiment.dataset,
+        status=experiment.status,
+        metric=metric,
+        configurations=scores.labels,
+        seeds=scores.seeds,
+        level=LEVEL,
+        min_seeds=MIN_SEEDS,
+        seeds_needed=count_seeds_needed(max(1, num_pairs)),
+        warnings=[*warnings, *_warn_of_reach(scores, num_pairs=num_pairs, reference=reference)],
+        pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
+        factors=compare_factors(scores) if is_small else None,
+        method=METHOD,
+    )
+
+
+def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric) -> dict[int, float | None]:
+    """Each run's figure by its id."""
+    if metric == "final_test_accuracy":
+        return {run.id: run.last_metric.test_accuracy if run.last_metric else None for run in experiment.runs}
+    metrics = read_metrics(session, [run.id for run in experiment.runs])
+    rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
+    return {row.run_id: row.test_accuracy_at_best_validation for row in rows}
+
+
+def _warn_of_reach(scores: Scores, *, num_pairs: int, reference: str | None) -> Sequence[str]:
+    """What to do where there are too few seeds for so many pairs."""
+    needed = count_seeds_needed(max(1, num_pairs))
+    if num_pairs == 0 or len(scores.seeds) >= needed:
+        return []
+    advice = "" if reference else "; fewer would do with ?reference=, one configuration against each other"
+    seeds, pairs = count_words(len(scores.seeds), "seed"), count_words(num_pairs, "pair")
+    return [
+        f"{seeds} cannot conclude on {pairs} at once: the smallest p that they reach, corrected for as many "
+        f"tests, is not below {LEVEL:g}. {needed} seeds could{advice}."
+    ]

@@ -1,0 +1,85 @@
+"""What GET /experiments/{id}/comparison gives."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from service.comparison.scores import Metric
+from service.comparison.verdicts import Finding
+
+
+class DisagreementOut(BaseModel):
+    """Test images that only one of the two reads right, pooled over their seeds; descriptive, see /docs."""
+
+    only_a_correct: int
+    only_b_correct: int
+    p_value: float = Field(description="McNemar's exact p; too small, as images come again with each seed.")
+
+
+class PairOut(Finding):
+    """Two configurations; ``difference`` is a's figure minus b's."""
+
+    a: str
+    b: str
+    differing: list[str] = Field(description="Factors in which they differ; more than one is confounded.")
+    mcnemar: DisagreementOut | None
+
+
+class EffectOut(Finding):
+    """One factor changed from b_level to a_level, everything else the same."""
+
+    factor: str
+    a_level: str
+    b_level: str
+    a: str
+    b: str
+    held_fixed: dict[str, str]
+
+
+class AverageEffectOut(Finding):
+    """The same change averaged, seed by seed, over everything it was made at."""
+
+    factor: str
+    a_level: str
+    b_level: str
+    averaged_over: list[dict[str, str]]
+
+
+class InteractionOut(Finding):
+    """How far the lead of one normalization over another depends on one other factor's level.
+
+    ``difference``: a's lead over b at ``level`` minus its lead at ``other_level``.
+    """
+
+    a_level: str
+    b_level: str
+    factor: str
+    level: str
+    other_level: str
+
+
+class FactorsOut(BaseModel):
+    """What a grid tells of its factors one by one; each list is a family of tests adjusted by itself."""
+
+    effects: dict[str, list[EffectOut]] = Field(description="By factor; one family a factor.")
+    averages: dict[str, list[AverageEffectOut]] = Field(description="By factor; one family a factor.")
+    interactions: list[InteractionOut]
+    warnings: list[str]
+
+
+class ComparisonOut(BaseModel):
+    """Every pair of an experiment's configurations, and the factors that they are made of."""
+
+    experiment_id: int
+    dataset: str
+    status: str
+    metric: Metric
+    configurations: list[str]
+    seeds: list[int]
+    level: float
+    min_seeds: int = Field(description="The fewest seeds that can conclude anything.")
+    seeds_needed: int = Field(description="How many seeds could conclude on pairs, corrected for them all.")
+    warnings: list[str]
+    pairs: list[PairOut]
+    factors: FactorsOut | None
+    method: dict[str, Any]

@@ -1,0 +1,69 @@
+"""An experiment's figures, a row a configuration and a column a seed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.configs import RunConfig
+from lab.records import ExperimentRecord, RunRecord
+
+Metric = Literal["final_test_accuracy", "test_accuracy_at_best_validation"]
+
+MOST_NAMED = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """``values[i, j]``: what configuration i came to on seed j; NaN where its run has not completed."""
+
+    configs: list[RunConfig]
+    seeds: list[int]
+    values: NDArray[np.float64]
+    unfinished: list[RunRecord]
+
+    @property
+    def labels(self) -> list[str]:
+        """The configurations' names, unlike each other."""
+        return [config.label for config in self.configs]
+
+    def combine(self, weights: dict[int, float]) -> NDArray[np.float64]:
+        """The weighted sum of configurations on each seed that all of them have completed."""
+        total = sum(weight * self.values[index] for index, weight in weights.items())
+        combined: NDArray[np.float64] = np.asarray(total, dtype=np.float64)
+        return combined[~np.isnan(combined)]
+
+    def describe_unfinished(self, indices: tuple[int, ...] | None = None) -> str | None:
+        """Which runs, of some configurations or all, are left out as not completed; None if none is."""
+        labels = {
+            self.labels[index] for index in (indices if indices is not None else range(len(self.labels)))
+        }
+        runs = [run for run in self.unfinished if run.config.label in labels]
+        if not runs:
+            return None
+        named = [f"{run.config.label}, seed {run.config.seed} ({run.status})" for run in runs[:MOST_NAMED]]
+        more = f"; and {len(runs) - MOST_NAMED} more" if len(runs) > MOST_NAMED else ""
+        return f"Left out, because not completed: {'; '.join(named)}{more}."
+
+
+def collect_scores(experiment: ExperimentRecord, values: dict[int, float | None]) -> Scores:
+    """Arrange the runs' figures, given by run id, by configuration and seed; only completed runs count."""
+    configs: dict[str, RunConfig] = {}
+    for run in experiment.runs:
+        configs.setdefault(run.config.label, run.config)
+    labels = list(configs)
+    seeds = sorted({run.config.seed for run in experiment.runs})
+    rows = {label: row for row, label in enumerate(labels)}
+    columns = {seed: column for column, seed in enumerate(seeds)}
+    table = np.full((len(labels), len(seeds)), np.nan)
+    for run in experiment.runs:
+        value = values.get(run.id)
+        if run.is_completed and value is not None:
+            table[rows[run.config.label], columns[run.config.seed]] = value
+    return Scores(
+        configs=list(configs.values()),
+        seeds=seeds,
+        values=table,
+        unfinished=[run for run in experiment.runs if not run.is_completed],
+    )

@@ -1,0 +1,161 @@
+"""From differences by seed to a verdict in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from service.statistics.paired import (
+    LEVEL,
+    MIN_SEEDS,
+    PairedDifference,
+    adjust_holm,
+    count_seeds_needed,
+    describe_differences,
+    find_detectable_effect,
+    find_smallest_p,
+)
+from service.wording import format_points
+
+Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", "cannot_conclude"]
+
+
+class Finding(BaseModel):
+    """A difference, how certain it is, and what may be said of it. Of differences, 0.01 is one point."""
+
+    difference: float | None = Field(description="Mean difference over the seeds; null without any.")
+    ci_low: float | None = Field(description="95 % t interval of it, not adjusted; null below two seeds.")
+    ci_high: float | None
+    p_value: float | None = Field(description="Exact two-sided sign-flip p, not adjusted.")
+    p_holm: float | None = Field(description="The same, Holm-adjusted for num_tests tests.")
+    num_tests: int = Field(description="Tests that are adjusted for together.")
+    effect_size: float | None = Field(description="Hedges' g_z of the paired differences.")
+    num_seeds: int = Field(description="Seeds that pair up.")
+    num_ties: int = Field(description="Seeds on which there is no difference at all.")
+    smallest_p: float | None = Field(description="The smallest p_value that so many seeds can reach.")
+    detectable_difference: float | None = Field(
+        description="What a paired t test finds with 80 % power at level 0.05 / num_tests, the differences "
+        "spreading as they did; null where they do not spread."
+    )
+    outcome: Outcome
+    verdict: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One difference to judge: by seed, and what to say if it is above or below 0."""
+
+    differences: NDArray[np.float64]
+    claims: tuple[str, str]
+    outcomes: tuple[Outcome, Outcome] = ("a_better", "b_better")
+    warnings: tuple[str, ...] = ()
+
+
+def judge(questions: Sequence[Question]) -> list[Finding]:
+    """A finding for each question; all are one family, whose p values are adjusted together."""
+    described = [describe_differences(q.differences) if len(q.differences) else None for q in questions]
+    adjusted = iter(adjust_holm([found.p_value for found in described if found]))
+    num_tests = sum(found is not None for found in described)
+    return [
+        _make_finding(question, found, p_holm=next(adjusted) if found else None, num_tests=num_tests)
+        for question, found in zip(questions, described, strict=True)
+    ]
+
+
+def _make_finding(
+    question: Question, found: PairedDifference | None, *, p_holm: float | None, num_tests: int
+) -> Finding:
+    if found is None or p_holm is None:
+        return Finding(
+            **dict.fromkeys(NUMBERS),
+            num_tests=num_tests,
+            num_seeds=0,
+            num_ties=0,
+            outcome="cannot_conclude",
+            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (no seed is completed by both)",
+            warnings=list(question.warnings),
+        )
+    detectable = found.sd * find_detectable_effect(found.num_seeds, num_tests) if found.sd else None
+    outcome, verdict = _decide(question, found, p_holm=p_holm, num_tests=num_tests)
+    return Finding(
+        difference=found.difference,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        p_value=found.p_value,
+        p_holm=p_holm,
+        num_tests=num_tests,
+        effect_size=found.effect_size,
+        num_seeds=found.num_seeds,
+        num_ties=found.num_ties,
+        smallest_p=found.smallest_p,
+        detectable_difference=detectable,
+        outcome=outcome,
+        verdict=verdict,
+        warnings=[*question.warnings, *_find_cautions(found, is_found=outcome in question.outcomes)],
+    )
+
+
+NUMBERS = (
+    "difference",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "p_holm",
+    "effect_size",
+    "smallest_p",
+    "detectable_difference",
+)
+
+
+def _decide(
+    question: Question, found: PairedDifference, *, p_holm: float, num_tests: int
+) -> tuple[Outcome, str]:
+    n = found.num_seeds
+    if n < MIN_SEEDS:
+        return "cannot_conclude", f"cannot conclude: fewer than {MIN_SEEDS} seeds ({n} pair up)"
+    if p_holm < LEVEL:
+        side = 0 if found.difference > 0 else 1
+        margin = ((found.ci_high or 0.0) - (found.ci_low or 0.0)) / 2
+        size = f"{format_points(found.difference)} ± {format_points(margin)} points"
+        return question.outcomes[side], f"{question.claims[side]} by {size}"
+    if num_tests * found.smallest_p >= LEVEL:
+        return "cannot_conclude", (
+            f"cannot conclude: corrected for {num_tests} tests, {n} seeds cannot reach p < {LEVEL:g}; "
+            f"{count_seeds_needed(num_tests)} seeds could"
+        )
+    if not found.sd:
+        return "no_difference_found", f"no difference found: the same on each of {n} seeds"
+    detectable = found.sd * find_detectable_effect(n, num_tests)
+    return (
+        "no_difference_found",
+        f"no difference found; this many seeds could have shown {format_points(detectable)} points",
+    )
+
+
+def _find_cautions(found: PairedDifference, *, is_found: bool) -> list[str]:
+    """What the seeds themselves say against taking the figures at their word."""
+    cautions = []
+    if found.num_ties:
+        smallest = min(1.0, find_smallest_p(found.num_seeds - found.num_ties))
+        cautions.append(
+            f"{found.num_ties} of {found.num_seeds} seeds tie exactly; the others alone could not reach a p "
+            f"below {smallest:.2g}."
+        )
+    if found.ci_low is None or found.ci_high is None:
+        return cautions
+    excludes_zero = found.ci_low > 0 or found.ci_high < 0
+    if is_found and not excludes_zero:
+        cautions.append(
+            "The t interval includes 0 although the exact test finds a difference: some seed differs far "
+            "more than the others, so trust the direction more than the size."
+        )
+    if not is_found and excludes_zero and found.num_seeds >= MIN_SEEDS:
+        cautions.append(
+            "The interval excludes 0, but it is neither corrected for the number of tests nor exact; the "
+            "verdict is."
+        )
+    return cautions

@@ -1,0 +1,1 @@
+"""An experiment's report: from what was measured to one page."""

@@ -1,0 +1,191 @@
+"""What the data say and what they do not: findings first, then every verdict."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from service.comparison.schemas import ComparisonOut, FactorsOut
+from service.comparison.verdicts import Finding as Judged
+from service.configuration_results import ConfigurationResult
+from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Table
+from service.report.leads import Lead, find_lead, write_difference
+from service.report.material import Material
+from service.report.measured import make_plot
+from service.report.study_claims import write_study_claims
+from service.statistics.paired import LEVEL
+from service.wording import count_words, join_words
+
+MOST_PAIRS_LISTED = 45
+MOST_EFFECTS_LISTED = 30
+MOST_NAMED = 6
+
+
+def write_conclusions(material: Material) -> Section:
+    """The findings in a few sentences; for the study, its conclusions point by point."""
+    blocks: list[Block] = []
+    ranked = material.ranked
+    if not ranked:
+        blocks.append(Paragraph("No run has completed yet, so there is nothing to conclude."))
+    elif len(material.results) == 1:
+        blocks.append(Paragraph(f"{_describe_accuracy(ranked[0])} Nothing is compared with it."))
+    elif material.comparison is not None:
+        blocks.append(_judge_best(ranked, material.comparison))
+        if material.comparison.factors is not None and material.experiment.preset != "study":
+            blocks += _write_averages(material.comparison.factors)
+    if material.experiment.preset == "study":
+        blocks.append(Heading("The study's conclusions, point by point"))
+        blocks += write_study_claims(material)
+    return Section("findings", "What the data say", blocks)
+
+
+def write_verdicts(material: Material) -> Section:
+    """Every pair judged, the factors one by one, and the warnings in words."""
+    comparison = material.comparison
+    if comparison is None or not comparison.pairs:
+        words = "With a single configuration there is nothing to compare."
+        if comparison is None:
+            words = "Pairs are not compared here."
+        return Section("verdicts", "Verdicts", [Paragraph(words)])
+    blocks: list[Block] = []
+    if comparison.warnings:
+        blocks.append(Bullets(comparison.warnings, is_caution=True))
+    if "verdicts" in material.catalog.titles:
+        blocks.append(make_plot(material, "verdicts"))
+    blocks += [_tabulate_pairs(material, comparison), *_sum_up_warnings(comparison)]
+    if comparison.factors is not None:
+        blocks += _write_factors(comparison.factors)
+    return Section("verdicts", "Verdicts", blocks)
+
+
+def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut) -> Block:
+    best, others = ranked[0], ranked[1:]
+    if not others:
+        return Paragraph(f"{_describe_accuracy(best)} No other configuration has a completed run yet.")
+    leads = [find_lead(comparison, best.label, other.label) for other in others]
+    beaten = [lead for lead in leads if lead.standing == "better"]
+    words = [_describe_accuracy(best)]
+    if beaten:
+        words.append(f"It is better than {_name(beaten)}.")
+    for standing, claim in (
+        ("no_difference_found", "No difference was found between it and"),
+        ("cannot_conclude", "The seeds cannot tell whether it is better than"),
+        ("worse", "Seed by seed it is worse than"),
+    ):
+        if rest := [lead for lead in leads if lead.standing == standing]:
+            words.append(f"{claim} {_name(rest)}.")
+    standing = "cannot conclude"
+    if len(beaten) == len(leads):
+        standing = "better than all others"
+    elif beaten:
+        standing = f"better than {len(beaten)} of {len(leads)}"
+    elif any(lead.standing == "no_difference_found" for lead in leads):
+        standing = "no difference found"
+    return Finding(f"The highest mean is that of {best.label}", standing, words)
+
+
+def _name(leads: Sequence[Lead]) -> str:
+    labels = [lead.second for lead in leads]
+    return join_words(labels if len(labels) <= MOST_NAMED else [f"{len(labels)} other configurations"])
+
+
+def _describe_accuracy(result: ConfigurationResult) -> str:
+    accuracy = result.final_test_accuracy
+    assert accuracy is not None, "a ranked configuration has completed runs"
+    words = f"{result.label}: final test accuracy {100 * accuracy.mean:.2f} %"
+    if accuracy.ci_low is None or accuracy.ci_high is None:
+        return f"{words}, one seed, so without an interval."
+    interval = f"{100 * accuracy.ci_low:.2f} to {100 * accuracy.ci_high:.2f} %"
+    return f"{words}, 95 % interval {interval}, mean of {count_words(accuracy.n, 'seed')}."
+
+
+def _write_averages(factors: FactorsOut) -> list[Block]:
+    """The average effect of each factor, those that were found first."""
+    blocks: list[Block] = []
+    for factor, averages in factors.averages.items():
+        found = [one for one in averages if one.outcome in ("a_better", "b_better")]
+        standing = f"{len(found)} of {len(averages)} differences found"
+        if not found and all(one.outcome == "cannot_conclude" for one in averages):
+            standing = "cannot conclude"
+        words = [f"{_capitalize(one.verdict)}." for one in found]
+        rest = [f"{one.a_level} and {one.b_level}" for one in averages if one not in found]
+        if rest:
+            words.append(f"Not told apart: {'; '.join(rest[:MOST_EFFECTS_LISTED])}.")
+        blocks.append(Finding(f"The effect of {factor.replace('_', ' ')}, all else equal", standing, words))
+    return blocks
+
+
+def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
+    pairs = comparison.pairs
+    caption = "Differences in points of final test accuracy, the first minus the second, by seed. "
+    if len(pairs) > MOST_PAIRS_LISTED and material.ranked:
+        best = material.ranked[0].label
+        pairs = [pair for pair in pairs if best in (pair.a, pair.b)]
+        caption += f"Of {len(comparison.pairs)} pairs, those of {best}; the matrix has them all. "
+    caption += (
+        f"p is the exact sign-flip p, corrected after Holm for {count_words(len(comparison.pairs), 'test')}."
+    )
+    rows = [
+        (
+            f"{pair.a} − {pair.b}" + (" *" if len(pair.differing) > 1 else ""),
+            write_difference(pair),
+            _write_p(pair),
+            str(pair.num_seeds),
+            pair.verdict,
+        )
+        for pair in pairs
+    ]
+    if any(len(pair.differing) > 1 for pair in pairs):
+        caption += " * Confounded: more than one factor differs."
+    headings = ("pair", "difference [95 % interval]", "p", "seeds", "verdict")
+    return Table(headings=headings, rows=rows, caption=caption)
+
+
+def _sum_up_warnings(comparison: ComparisonOut) -> list[Block]:
+    """What is said beside the pairs, each sentence once with how many pairs it is about."""
+    counts = Counter(warning for pair in comparison.pairs for warning in pair.warnings)
+    if not counts:
+        return []
+    lines = [f"{warning} ({count_words(number, 'pair')})" for warning, number in counts.most_common(12)]
+    if len(counts) > len(lines):
+        lines.append(f"{len(counts) - len(lines)} more warnings stand beside single pairs in the comparison.")
+    return [Heading("Warnings"), Bullets(lines, is_caution=True)]
+
+
+def _write_factors(factors: FactorsOut) -> list[Block]:
+    blocks: list[Block] = []
+    for factor, effects in factors.effects.items():
+        shown = sorted(effects, key=lambda effect: effect.outcome == "cannot_conclude")[:MOST_EFFECTS_LISTED]
+        held = [", ".join(f"{name} {level}" for name, level in effect.held_fixed.items()) for effect in shown]
+        caption = "" if len(shown) == len(effects) else f"{len(shown)} of {len(effects)} comparisons."
+        blocks += [
+            Heading(f"The effect of {factor.replace('_', ' ')}, the rest held fixed"),
+            Table(
+                headings=("change", "at", "difference [95 % interval]", "p", "verdict"),
+                rows=[
+                    (
+                        f"{effect.a_level} − {effect.b_level}",
+                        fixed,
+                        write_difference(effect),
+                        _write_p(effect),
+                        effect.verdict,
+                    )
+                    for effect, fixed in zip(shown, held, strict=True)
+                ],
+                caption=caption,
+            ),
+        ]
+    if found := [one.verdict for one in factors.interactions if one.outcome == "interaction"]:
+        blocks += [Heading("Interactions"), Bullets([f"{_capitalize(verdict)}." for verdict in found[:12]])]
+    elif factors.interactions:
+        words = f"None of {len(factors.interactions)} interactions with the normalization is shown."
+        blocks += [Heading("Interactions"), Paragraph(words)]
+    return blocks
+
+
+def _write_p(found: Judged) -> str:
+    if found.p_holm is None:
+        return "–"
+    return f"{found.p_holm:.3f}" + (" <" if found.p_holm < LEVEL else "")
+
+
+def _capitalize(words: str) -> str:
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,73 @@
+"""One configuration's lead over another, from its own side."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from service.comparison.schemas import ComparisonOut, PairOut
+from service.comparison.verdicts import Finding
+
+Standing = Literal["better", "worse", "no_difference_found", "cannot_conclude"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lead:
+    """How far ``first`` is ahead of ``second``: fractions of accuracy, as in the pair it is read from."""
+
+    first: str
+    second: str
+    difference: float | None
+    ci_low: float | None
+    ci_high: float | None
+    standing: Standing
+    verdict: str
+    differing: tuple[str, ...]
+
+    def describe(self) -> str:
+        """The measured lead in a sentence with the verdict."""
+        measured = f"{self.first} against {self.second}: {write_difference(self)}"
+        return f"{measured}; {self.verdict}."
+
+
+def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
+    """The pair of the two labels, seen from the first."""
+    pair = next(pair for pair in comparison.pairs if {pair.a, pair.b} == {first, second})
+    sign = 1 if pair.a == first else -1
+    ends = [None if end is None else sign * end for end in (pair.ci_low, pair.ci_high)]
+    low, high = ends if sign == 1 else ends[::-1]
+    return Lead(
+        first=first,
+        second=second,
+        difference=None if pair.difference is None else sign * pair.difference,
+        ci_low=low,
+        ci_high=high,
+        standing=_turn(pair, sign),
+        verdict=pair.verdict,
+        differing=tuple(pair.differing),
+    )
+
+
+def write_difference(found: Lead | Finding) -> str:
+    """A difference in signed points with its interval, or a dash."""
+    if found.difference is None:
+        return "–"
+    words = f"{write_points(found.difference)} points"
+    if found.ci_low is None or found.ci_high is None:
+        return words
+    return f"{words} [{write_points(found.ci_low)}, {write_points(found.ci_high)}]"
+
+
+def write_points(fraction: float) -> str:
+    """Percentage points with their sign."""
+    return f"{100 * fraction:+.2f}".replace("-", "−")
+
+
+def _turn(pair: PairOut, sign: int) -> Standing:
+    match pair.outcome:
+        case "a_better":
+            return "better" if sign == 1 else "worse"
+        case "b_better":
+            return "worse" if sign == 1 else "better"
+        case "no_difference_found":
+            return "no_difference_found"
+        case _:
+            return "cannot_conclude"

@@ -1,0 +1,136 @@
+"""The report's misclassified images: how many runs agree, what they miss, and what they take it for."""
+
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from service.agreement import count_agreement, find_missed_by_every_run, find_missed_only, select_missed
+from service.answers import Answers
+from service.confusion import count_by_configuration, count_confusions, find_most_confused
+from service.mistake_sheets import collect_mistakes, make_strips
+from service.mistake_views import collect_images
+from service.plotting.confusion import draw_confusions
+from service.plotting.misclassified import draw_misclassified, draw_misclassified_by_run
+from service.plotting.shared_mistakes import MOST_TILES, draw_shared_mistakes
+from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section
+from service.report.material import Material
+from service.report.measured import MOST_RUNS_DRAWN, make_sheet
+from service.wording import count_words
+
+
+def write_mistakes(material: Material) -> Section:
+    """Agreement in words, sheets of images, and confusion matrices."""
+    title = "Misclassified images"
+    if material.answers is None:
+        return Section(
+            "misclassified", title, [Paragraph("No run has completed yet; nothing is misclassified.")]
+        )
+    answers, path = material.answers, f"/experiments/{material.experiment.id}"
+    blocks: list[Block] = [Bullets(_describe_agreement(material, answers))]
+    blocks.append(
+        make_sheet(
+            title="Each image once, with who took it for what",
+            path=f"{path}/misclassified.png",
+            draw=partial(_draw_shared, material, answers, "any"),
+        )
+    )
+    blocks += _make_only_sheets(material, answers)
+    blocks += _make_run_sheets(material, answers)
+    blocks += [
+        Heading("What was taken for what"),
+        Paragraph(_describe_confusion(material, answers)),
+        make_sheet(
+            title="Confusion matrices, seeds added up",
+            path=f"{path}/confusion.png",
+            draw=lambda: draw_confusions(
+                count_by_configuration(answers),
+                class_names=material.dataset.class_names,
+                title=f"{material.experiment.name}: confusion",
+            ),
+        ),
+    ]
+    return Section("misclassified", title, blocks)
+
+
+def _describe_agreement(material: Material, answers: Answers) -> list[str]:
+    counts = count_agreement(answers.is_missed)
+    num_runs, num_images = len(answers.runs), len(answers.labels)
+    lines = [
+        f"Of {num_images:,} test images, {counts[0]:,} are read rightly by every one of "
+        f"{count_words(num_runs, 'completed run')}, {num_images - counts[0]:,} are missed by at least one."
+    ]
+    if num_runs > 1:
+        every = find_missed_by_every_run(answers.is_missed)
+        lines.append(f"{count_words(len(every), 'image')} missed by every run.")
+        half = int(counts[num_runs // 2 + 1 :].sum())
+        lines.append(f"{count_words(half, 'image')} missed by more than half of the runs.")
+    only = find_missed_only(answers.is_missed, [run.config.normalization for run in answers.runs])
+    if len(only) > 1:
+        lines += [
+            f"Missed by most runs of {one.normalization} and by no other run: "
+            f"{count_words(len(one.by_most), 'image')}, {len(one.by_all)} of them by all "
+            f"{count_words(one.num_runs, 'run')} of it."
+            for one in only
+        ]
+    unfinished = len(material.experiment.runs) - num_runs
+    if unfinished:
+        lines.append(f"{count_words(unfinished, 'run')} not completed, and so not counted here.")
+    return lines
+
+
+def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
+    """A sheet for what every run misses, and one for what each normalization alone misses, where any is."""
+    normalizations = list(dict.fromkeys(run.config.normalization for run in answers.runs))
+    kinds = (
+        ["every", *normalizations] if len(normalizations) > 1 else ["every"] if len(answers.runs) > 1 else []
+    )
+    titles = {"every": "Missed by every run"}
+    return [
+        make_sheet(
+            title=titles.get(kind, f"Missed by most runs of {kind} and by no other run"),
+            path=f"/experiments/{material.experiment.id}/misclassified.png?missed_by={kind}",
+            draw=partial(_draw_shared, material, answers, kind),
+        )
+        for kind in kinds
+        if len(select_missed(answers, missed_by=kind))
+    ]
+
+
+def _draw_shared(material: Material, answers: Answers, missed_by: str) -> Figure:
+    indices = select_missed(answers, missed_by=missed_by)
+    shown = collect_images(answers, indices[:MOST_TILES], experiment=material.experiment)
+    words = {"any": "misclassified", "every": "missed by every run"}
+    title = f"{material.experiment.name}: {words.get(missed_by, f'missed by {missed_by} alone')}"
+    return draw_shared_mistakes(shown, title=title, num_total=len(indices))
+
+
+def _make_run_sheets(material: Material, answers: Answers) -> list[Block]:
+    if len(answers.runs) <= MOST_RUNS_DRAWN:
+        return [Heading("Run by run"), *(_make_run_sheet(answers, row) for row in range(len(answers.runs)))]
+    words = f"With more than {MOST_RUNS_DRAWN} runs, each has a strip of its most confident mistakes."
+    sheet = make_sheet(
+        title="The most confident mistakes, run by run",
+        path=f"/experiments/{material.experiment.id}/misclassified.png?by=run",
+        draw=lambda: draw_misclassified_by_run(make_strips(answers), title=material.experiment.name),
+    )
+    return [Heading("Run by run"), Paragraph(words), sheet]
+
+
+def _make_run_sheet(answers: Answers, row: int) -> Picture:
+    run = answers.runs[row]
+    title = f"{run.config.label}, seed {run.config.seed}"
+
+    def draw() -> Figure:
+        mistakes = collect_mistakes(answers, row)
+        return draw_misclassified(mistakes, title=title, num_total=len(mistakes))
+
+    return make_sheet(title=title, path=f"/runs/{run.id}/misclassified.png", draw=draw)
+
+
+def _describe_confusion(material: Material, answers: Answers) -> str:
+    most = find_most_confused(count_confusions(answers.labels, answers.predicted))[:5]
+    if not most:
+        return "No run took any image for something else."
+    names = material.dataset.class_names
+    parts = [f"{names[true]} for {names[guess]} ({count:,})" for true, guess, count in most]
+    return f"Over all completed runs, the most frequent mistakes are to take {', '.join(parts)}."

@@ -1,0 +1,66 @@
+"""Runs that end with figures of the test's own, without training."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+
+from lab.configs import RunConfig
+from lab.tables import EpochMetric, Run, TestPrediction, now
+from service.dependencies import Lab
+
+Accuracies = Callable[[RunConfig], Sequence[float]]
+"""From a run's configuration to its test accuracy after each epoch."""
+
+
+def submit(client: TestClient, **body: Any) -> int:
+    """Queue an experiment on the digits; gives its id."""
+    response = client.post("/experiments", json={"dataset": "digits", **body})
+    assert response.status_code == 202, response.text
+    return int(response.json()["id"])
+
+
+def finish_runs(
+    lab: Lab,
+    experiment_id: int,
+    accuracies: Accuracies,
+    *,
+    leave_out: Collection[int] = (),
+    seconds: float = 2.0,
+) -> None:
+    """Complete an experiment's runs, but those in the places ``leave_out``.
+
+    Train accuracy is 0.01 above the test's, and the network reads the first images of the test set right.
+    """
+    _, classes = lab.image_store.read("digits")
+    with lab.database.transaction() as session:
+        query = sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
+        for place, run in enumerate(session.scalars(query).all()):
+            if place in leave_out:
+                continue
+            values = accuracies(RunConfig.from_json(run.config))
+            run.finished_at, run.device = now(), "cpu of the test"
+            for epoch, value in enumerate(values, start=1):
+                session.add(_make_metric(run.id, epoch, value, seconds=seconds))
+            num_correct = round(values[-1] * len(classes))
+            answers = np.where(np.arange(len(classes)) < num_correct, classes, (classes + 1) % 10)
+            log_probabilities = np.log(np.eye(10, dtype="<f4")[answers] * 0.9 + 0.01)
+            session.add(TestPrediction(run_id=run.id, log_probabilities=log_probabilities.tobytes()))
+
+
+def _make_metric(run_id: int, epoch: int, accuracy: float, *, seconds: float) -> EpochMetric:
+    return EpochMetric(
+        run_id=run_id,
+        epoch=epoch,
+        learning_rate=0.1,
+        seconds=seconds,
+        train_loss=0.1,
+        train_accuracy=accuracy + 0.01,
+        # The best epoch by validation is the first.
+        validation_loss=0.2,
+        validation_accuracy=1 - epoch / 1_000,
+        test_loss=1 - accuracy,
+        test_accuracy=accuracy,
+    )
