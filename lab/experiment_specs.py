@@ -2,35 +2,19 @@
 
 import itertools
 import math
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lab.configs import CONFIG_FIELDS, DEFAULT_DROPOUT, PENALTIES, STUDY_L1, STUDY_L2, RunConfig
 from lab.datasets import DatasetInfo
 from lab.errors import InvalidConfigError
+from lab.presets import STUDY, Preset, find_preset
 
 MAX_RUNS = 1_000
 MAX_PRIORITY = 100
 # The share of the training images held out when a request does not say: 5,000 of MNIST's 60,000.
 VALIDATION_SHARE = 1 / 12
-
-STUDY_CONFIGS: tuple[dict[str, Any], ...] = (
-    {"normalization": "batch", "l1": STUDY_L1, "l2": STUDY_L2},
-    {"normalization": "group", "l1": STUDY_L1},
-    {"normalization": "layer", "l2": STUDY_L2},
-    {"normalization": "instance", "affine": False, "l1": STUDY_L1, "l2": STUDY_L2},
-)
-STUDY_RECIPE: dict[str, Any] = {
-    "penalize": "all",
-    "epochs": 25,
-    "batch_size": 128,
-    "learning_rate": 0.04,
-    "momentum": 0.9,
-    "schedule": "plateau",
-    "rotation_degrees": 6.9,
-    "validation_size": 0,
-}
 
 NOT_IN_GRID = ("dataset", "seed", "label", "schedule_metric")
 
@@ -40,14 +24,16 @@ class ExperimentRequest:
     """What a client asks for, types checked, nothing else.
 
     ``recipe`` holds the fields of RunConfig that hold for all runs; ``configs`` and ``grid`` those that
-    differ. With neither, the study's four configurations are meant.
+    differ; or else ``preset`` names both. With none of the three the study is meant. ``seeds`` may be left to
+    the preset; without one it is seed 0.
     """
 
     name: str | None
     configs: list[dict[str, Any]] | None
     grid: dict[str, list[Any]] | None
-    seeds: list[int]
+    seeds: list[int] | None
     recipe: dict[str, Any]
+    preset: str | None = None
     priority: int = 0
 
 
@@ -68,19 +54,15 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
     Raises:
         InvalidConfigError: it asks for something that could not be trained.
     """
-    if request.configs is not None and request.grid is not None:
-        raise InvalidConfigError("The request has both configs and grid; give one of the two.")
-    is_study = request.configs is None and request.grid is None
-    if is_study:
-        configs: list[dict[str, Any]] = [dict(config) for config in STUDY_CONFIGS]
-        recipe = {**STUDY_RECIPE, **request.recipe}
-    else:
-        configs = request.configs if request.configs is not None else expand_grid(request.grid or {})
-        recipe = {"validation_size": round(dataset.train_size * VALIDATION_SHARE), **request.recipe}
-    if is_study and recipe["validation_size"] == 0:
+    preset = _choose_preset(request)
+    configs = _list_configs(request, preset)
+    held_out = {"validation_size": round(dataset.train_size * VALIDATION_SHARE)}
+    recipe = {**held_out, **(preset.recipe if preset else {}), **request.recipe}
+    if preset is STUDY and recipe["validation_size"] == 0:
         # The study let the test loss set its learning rate. Only its exact repetition may.
         recipe["schedule_metric"] = "test"
-    _check_counts(configs, request.seeds)
+    seeds = request.seeds if request.seeds is not None else list(range(preset.num_seeds if preset else 1))
+    _check_counts(configs, seeds)
     if not -MAX_PRIORITY <= request.priority <= MAX_PRIORITY:
         raise InvalidConfigError(
             f"priority is {request.priority}; it must be from {-MAX_PRIORITY} to {MAX_PRIORITY}."
@@ -92,13 +74,13 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
     runs = tuple(
         replace(config, label=label, seed=seed)
         for config, label in zip(planned, labels, strict=True)
-        for seed in request.seeds
+        for seed in seeds
     )
-    name = request.name or _make_name(is_study=is_study, dataset=dataset, num_runs=len(runs))
+    subject = preset.title if preset else f"{len(runs)} run{'' if len(runs) == 1 else 's'}"
     return ExperimentSpec(
-        name=name,
+        name=request.name or f"{subject} on {dataset.title}",
         dataset=dataset.name,
-        preset="study" if is_study else None,
+        preset=preset.name if preset else None,
         runs=runs,
         priority=request.priority,
     )
@@ -138,18 +120,47 @@ def expand_grid(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 
 def make_labels(configs: list[RunConfig]) -> list[str]:
-    """A short name for each configuration, unlike the others; given labels are kept."""
-    labels = [config.label or _describe(config) for config in configs]
-    counts = Counter(labels)
-    differing = [name for name in CONFIG_FIELDS if len({getattr(config, name) for config in configs}) > 1]
-    hidden = [name for name in differing if name not in ("normalization", "l1", "l2", "label")]
-    unique: list[str] = []
-    for config, label in zip(configs, labels, strict=True):
-        if counts[label] > 1 and hidden:
-            label += " (" + ", ".join(f"{name} {getattr(config, name)}" for name in hidden) + ")"
-        candidates = itertools.chain([label], (f"{label} #{number}" for number in itertools.count(2)))
-        unique.append(next(candidate for candidate in candidates if candidate not in unique))
+    """A short name for each configuration, unlike the others; given labels are kept.
+
+    Where normalization and penalty do not tell two apart, the first fields that do are named too:
+    “batch, batch_size 2”.
+    """
+    alike: dict[str, list[RunConfig]] = defaultdict(list)
+    for config in configs:
+        alike[config.label or _describe(config)].append(config)
+    told_by = {label: _find_telling(group) for label, group in alike.items()}
+    taken: set[str] = set()
+    unique = []
+    for config in configs:
+        label = config.label or _describe(config)
+        full = ", ".join([label, *(_describe_field(config, name) for name in told_by[label])])
+        candidates = itertools.chain([full], (f"{full} #{number}" for number in itertools.count(2)))
+        unique.append(next(candidate for candidate in candidates if candidate not in taken))
+        taken.add(unique[-1])
     return unique
+
+
+def _find_telling(configs: list[RunConfig]) -> list[str]:
+    """The fewest first fields that tell configurations apart as well as all fields do."""
+    differing = [
+        name
+        for name in CONFIG_FIELDS
+        if name not in ("normalization", "l1", "l2", "label")
+        and len({getattr(config, name) for config in configs}) > 1
+    ]
+
+    def count_told(names: list[str]) -> int:
+        return len({tuple(getattr(config, name) for name in names) for config in configs})
+
+    needed = count_told(differing)
+    return next(names for n in range(len(differing) + 1) if count_told(names := differing[:n]) == needed)
+
+
+def _describe_field(config: RunConfig, name: str) -> str:
+    value = getattr(config, name)
+    if isinstance(value, tuple):
+        return f"{name} {value[0] if len(set(value)) == 1 else '-'.join(map(str, value))}"
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _describe(config: RunConfig) -> str:
@@ -161,9 +172,29 @@ def _describe(config: RunConfig) -> str:
     return label if config.dropout == DEFAULT_DROPOUT else f"{label}, dropout {config.dropout:g}"
 
 
-def _make_name(*, is_study: bool, dataset: DatasetInfo, num_runs: int) -> str:
-    subject = "The study" if is_study else f"{num_runs} run{'' if num_runs == 1 else 's'}"
-    return f"{subject} on {dataset.title}"
+def _choose_preset(request: ExperimentRequest) -> Preset | None:
+    """The preset that the request means, if it brings no configurations of its own."""
+    given = [name for name in ("configs", "grid") if getattr(request, name) is not None]
+    if len(given) > 1:
+        raise InvalidConfigError("The request has both configs and grid; give one of the two.")
+    if request.preset is None:
+        return None if given else STUDY
+    preset = find_preset(request.preset)
+    if given:
+        raise InvalidConfigError(
+            f"The request has both preset and {given[0]}; give one of the two. GET /presets shows the "
+            "request that each preset stands for, to be changed at will."
+        )
+    preset.check_overrides(request.recipe)
+    return preset
+
+
+def _list_configs(request: ExperimentRequest, preset: Preset | None) -> list[dict[str, Any]]:
+    if preset is not None and preset.grid is None:
+        return [dict(config) for config in preset.configs]
+    if request.configs is not None:
+        return request.configs
+    return expand_grid((preset.grid if preset else request.grid) or {})
 
 
 def _check_counts(configs: list[dict[str, Any]], seeds: list[int]) -> None:

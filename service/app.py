@@ -32,6 +32,7 @@ from service.routes import (
     report,
     results,
     runs,
+    submission,
     system,
 )
 
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
     for module in (
+        submission,
         experiments,
         results,
         report,
@@ -101,7 +103,7 @@ def submit_study_once(lab: Lab) -> None:
     with lab.database.transaction() as session:
         if has_experiments(session):
             return
-        request = ExperimentRequest(name=None, configs=None, grid=None, seeds=[0], recipe={})
+        request = ExperimentRequest(name=None, configs=None, grid=None, seeds=None, recipe={})
         spec = plan_experiment(request, dataset=DATASETS["digits"])
         submit_experiment(session, lab.queue, spec=spec, request={"dataset": "digits"})
         logger.info("Submitted the study on the embedded digits.")

@@ -14,6 +14,9 @@ Groups = Annotated[
     StrictInt | list[StrictInt] | None,
     Field(description="num_groups of group normalization: one number for every block, or one per block."),
 ]
+OWN = Field(description="This configuration's own, in place of the experiment's.")
+OwnInt = Annotated[StrictInt | None, OWN]
+OwnFloat = Annotated[float | None, OWN]
 
 
 class StrictModel(BaseModel):
@@ -35,6 +38,13 @@ class ConfigIn(StrictModel):
         "weights", description="Penalize all parameters, γ and β too, or the convolution weights alone."
     )
     label: str | None = Field(None, min_length=1, max_length=80, description="Name in tables and legends.")
+    epochs: OwnInt = None
+    batch_size: OwnInt = None
+    learning_rate: OwnFloat = None
+    momentum: OwnFloat = None
+    schedule: Annotated[Schedule | None, OWN] = None
+    rotation_degrees: OwnFloat = None
+    validation_size: OwnInt = None
 
 
 class GridIn(StrictModel):
@@ -66,6 +76,7 @@ class ExperimentIn(StrictModel):
             "examples": [
                 {},
                 {"dataset": "digits", "epochs": 2},
+                {"dataset": "digits", "preset": "fair-grid", "epochs": 10},
                 {
                     "dataset": "digits",
                     "grid": {"normalization": ["batch", "group"], "penalty": ["none", "l2"]},
@@ -77,9 +88,12 @@ class ExperimentIn(StrictModel):
 
     name: str | None = Field(None, min_length=1, max_length=200)
     dataset: str | None = Field(None, description="mnist, digits, fashion_mnist or kmnist.")
+    preset: str | None = Field(None, description="Name of an experiment that GET /presets describes.")
     configs: list[ConfigIn] | None = Field(None, description="The configurations; or else a grid.")
     grid: GridIn | None = Field(None, description="Every combination of the values listed.")
-    seeds: StrictInt | list[StrictInt] = Field(1, description="How many seeds, from 0, or which ones.")
+    seeds: StrictInt | list[StrictInt] | None = Field(
+        None, description="How many seeds, from 0, or which ones; 1 if not given, or the preset's."
+    )
     priority: StrictInt = Field(
         0, description="From -100 to 100; queued runs of a higher priority are trained first."
     )
@@ -107,9 +121,10 @@ class ExperimentIn(StrictModel):
                 )
             seeds = list(range(seeds))
         given: dict[str, Any] = self.model_dump(exclude_none=True)
-        shared = ("name", "dataset", "configs", "grid", "seeds", "priority")
+        shared = ("name", "dataset", "preset", "configs", "grid", "seeds", "priority")
         return ExperimentRequest(
             name=self.name,
+            preset=self.preset,
             configs=given.get("configs"),
             grid=given.get("grid"),
             seeds=seeds,

@@ -1,7 +1,5 @@
 """An experiment's comparison as one document."""
 
-from collections.abc import Sequence
-
 from sqlalchemy.orm import Session
 
 from lab.errors import DatasetUnavailableError
@@ -10,11 +8,11 @@ from service.comparison.answers import count_only_correct
 from service.comparison.effects import compare_factors
 from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
-from service.comparison.scores import Metric, Scores, collect_scores
+from service.comparison.scores import Metric, collect_scores
+from service.comparison.verdicts import describe_reach
 from service.image_store import ImageStore
 from service.results import summarize_run
 from service.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
-from service.wording import count_words
 
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
@@ -67,7 +65,7 @@ def compare_experiment(
         level=LEVEL,
         min_seeds=MIN_SEEDS,
         seeds_needed=count_seeds_needed(max(1, num_pairs)),
-        warnings=[*warnings, *_warn_of_reach(scores, num_pairs=num_pairs, reference=reference)],
+        warnings=[*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)],
         pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
         factors=compare_factors(scores) if is_small else None,
         method=METHOD,
@@ -81,16 +79,3 @@ def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     return {row.run_id: row.test_accuracy_at_best_validation for row in rows}
-
-
-def _warn_of_reach(scores: Scores, *, num_pairs: int, reference: str | None) -> Sequence[str]:
-    """What to do where there are too few seeds for so many pairs."""
-    needed = count_seeds_needed(max(1, num_pairs))
-    if num_pairs == 0 or len(scores.seeds) >= needed:
-        return []
-    advice = "" if reference else "; fewer would do with ?reference=, one configuration against each other"
-    seeds, pairs = count_words(len(scores.seeds), "seed"), count_words(num_pairs, "pair")
-    return [
-        f"{seeds} cannot conclude on {pairs} at once: the smallest p that they reach, corrected for as many "
-        f"tests, is not below {LEVEL:g}. {needed} seeds could{advice}."
-    ]

@@ -18,7 +18,7 @@ from service.statistics.paired import (
     find_detectable_effect,
     find_smallest_p,
 )
-from service.wording import format_points
+from service.wording import count_words, format_points
 
 Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", "cannot_conclude"]
 
@@ -63,6 +63,19 @@ def judge(questions: Sequence[Question]) -> list[Finding]:
     return [
         _make_finding(question, found, p_holm=next(adjusted) if found else None, num_tests=num_tests)
         for question, found in zip(questions, described, strict=True)
+    ]
+
+
+def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
+    """A sentence where so many seeds cannot conclude on so many pairs, however clear; none where they can."""
+    needed = count_seeds_needed(max(1, num_pairs))
+    if num_pairs == 0 or num_seeds >= needed:
+        return []
+    seeds, pairs = count_words(num_seeds, "seed"), count_words(num_pairs, "pair")
+    return [
+        f"{seeds} cannot conclude on {pairs} at once: the smallest p that they reach, corrected for as many "
+        f"tests, is not below {LEVEL:g}; {needed} seeds could. To compare each with one reference alone is "
+        "fewer tests, and so is one factor at a time."
     ]
 
 

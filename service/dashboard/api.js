@@ -33,8 +33,18 @@ export async function getFile(path, signal) {
   return (await send(path, { signal })).blob();
 }
 
-export async function postJson(path, body, signal) {
-  const headers = { "Content-Type": "application/json" };
+/** A stream of events; it lasts for as long as `signal` does. */
+export async function openStream(path, { headers, signal }) {
+  return send(path, { headers: { Accept: "text/event-stream", ...headers }, signal, isEndless: true });
+}
+
+export async function removeAt(path, signal) {
+  await send(path, { method: "DELETE", signal });
+}
+
+/** Post `body` as JSON, or nothing; sent again with the same `key`, it does what it does only once. */
+export async function postJson(path, body, signal, key) {
+  const headers = { "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) };
   return (await send(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
 }
 
@@ -58,8 +68,8 @@ async function send(path, options) {
   throw new ApiError(response.status, body.error ?? "no_json", detail);
 }
 
-async function fetchPatiently(path, { signal, headers = {}, ...options }) {
-  const signals = [AbortSignal.timeout(PATIENCE_MS), ...(signal ? [signal] : [])];
+async function fetchPatiently(path, { signal, headers = {}, isEndless = false, ...options }) {
+  const signals = [...(isEndless ? [] : [AbortSignal.timeout(PATIENCE_MS)]), ...(signal ? [signal] : [])];
   const token = sessionStorage.getItem(TOKEN_KEY);
   const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
   try {

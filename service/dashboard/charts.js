@@ -29,7 +29,7 @@ export function readColor(name) {
 
 /** The same colour, let through: `alpha` is 0–1. */
 export function fade(color, alpha) {
-  return color.replace(/^rgba?\((.*?)(?:, [\d.]+)?\)$/, `rgba($1, ${alpha})`);
+  return color.replace(/^rgba?\((\d+, \d+, \d+).*\)$/, `rgba($1, ${alpha})`);
 }
 
 /** What every chart's layout begins with, in the colours of the theme at hand. */

@@ -1,180 +1,164 @@
-/** One experiment: how far it is, its runs, curves, results and mistakes, kept fresh until it ends. */
+/** One experiment, live: how far it is, its curves, verdicts, results and runs. */
 
 import { getJson } from "./api.js";
-import {
-  announce,
-  el,
-  failure,
-  fill,
-  note,
-  progressBar,
-  section,
-  setStatus,
-  setText,
-  statusBadge,
-} from "./dom.js";
-import { fileLink, Picture } from "./files.js";
-import { age, count, moment, share } from "./format.js";
-import { PlotPanel } from "./plots.js";
-import { poll, troubleLine } from "./poll.js";
-import { ResultsTable } from "./results.js";
+import { Actions } from "./actions.js";
+import { loadPlotly } from "./charts.js";
+import { CurvesPanel } from "./curves.js";
+import { announce, el, failure, fill, note, progressBar, section, setProgress, setStatus, setText, statusBadge } from "./dom.js";
+import { FigureFiles } from "./figures.js";
+import { Findings } from "./findings.js";
+import { age, count, duration, moment, share } from "./format.js";
+import { LiveExperiment } from "./live.js";
 import { RunList } from "./runs.js";
 
-const ACTIVE_WAIT_MS = 2_000;
-const PAUSED_WAIT_MS = 10_000;
 const NAME = "Normalization Lab";
+const AGE_STEP_MS = 10_000;
 
 export function mount(main, { signal, parts: [id] }) {
-  const trouble = troubleLine();
+  const trouble = el("div");
   let view = null;
+  const live = new LiveExperiment(id, {
+    signal,
+    onChange: () => {
+      if (live.isDeleted) return showDeleted();
+      if (view === null) {
+        view = new ExperimentView(live, signal);
+        fill(main, trouble, ...view.parts);
+        document.title = `${live.experiment.name} · ${NAME}`;
+      }
+      view.update();
+    },
+    onTrouble: (error) => fill(trouble, failure(error)),
+  });
 
-  async function refresh() {
-    const experiment = await getJson(`/experiments/${id}`, signal);
-    if (view === null) {
-      view = new ExperimentView(experiment, signal);
-      fill(main, trouble.element, ...view.parts);
-      document.title = `${experiment.name} · ${NAME}`;
-    }
-    await view.update(experiment);
-    return chooseWait(experiment.status);
+  function showDeleted() {
+    announce("The experiment is deleted.");
+    const back = el("a", { href: "#/" }, "All experiments");
+    fill(main, el("h1", {}, `Experiment ${id}`), note("empty", el("p", {}, "It is deleted."), el("p", {}, back)));
   }
 
-  function start() {
+  async function follow() {
+    // Large, and needed soon; should it fail, the charts say so.
+    loadPlotly().catch(() => {});
     fill(main, el("h1", {}, `Experiment ${id}`), note("loading", "Loading…"));
-    poll(() => refresh().catch(giveUpIfMissing), { signal, onTrouble });
+    try {
+      await live.follow();
+    } catch (error) {
+      if (signal.aborted) return;
+      const back = el("p", {}, el("a", { href: "#/" }, "All experiments"));
+      fill(main, el("h1", {}, `Experiment ${id}`), failure(error, follow), back);
+    }
   }
 
-  function giveUpIfMissing(error) {
-    if (signal.aborted || error.status !== 404) throw error;
-    const back = el("p", {}, el("a", { href: "#/" }, "All experiments"));
-    fill(main, el("h1", {}, `Experiment ${id}`), failure(error), back);
-    return null;
-  }
-
-  function onTrouble(error, wait) {
-    if (error && view === null) fill(main, el("h1", {}, `Experiment ${id}`), trouble.element);
-    trouble.show(error, wait);
-  }
-
-  start();
-}
-
-function chooseWait(status) {
-  if (status === "queued" || status === "running") return ACTIVE_WAIT_MS;
-  return status === "paused" ? PAUSED_WAIT_MS : null;
+  follow();
 }
 
 class ExperimentView {
   #badge = statusBadge("queued");
   #bar = progressBar("Progress of the whole experiment");
   #done = el("span", { class: "figure" });
+  #left = el("span", { class: "quiet" });
   #time = el("time");
   #stall = el("p", { class: "error", role: "status", hidden: true });
-  #warnings = el("div");
   #announced = "";
-  #shownEpochs = null;
-  #shownMistakes = 0;
+  #trainSize = null;
 
-  constructor(experiment, signal) {
-    this.id = experiment.id;
+  constructor(live, signal) {
+    const { experiment } = live;
+    this.live = live;
     this.signal = signal;
-    this.runs = new RunList(experiment);
-    this.plots = new PlotPanel(experiment, signal);
-    this.results = new ResultsTable();
-    this.mistakes = new Picture({ signal });
-    this.mistakes.say("The most confident mistakes appear here when the first run is completed.");
-    this.mistakeLinks = mistakeLinks(this.id);
+    this.actions = new Actions({
+      id: live.id,
+      onDone: (changed) => Object.assign(live.experiment, changed) && this.update(),
+      onDeleted: () => (location.hash = "#/"),
+    });
+    this.curves = new CurvesPanel(live, { signal });
+    this.findings = new Findings(live, { signal });
+    this.runs = new RunList(live);
+    const figures = new FigureFiles(live.id, signal);
+    this.curves.onToggle = () => figures.show(this.curves.normalizations);
     this.parts = [
       this.#makeHeader(experiment),
-      this.#warnings,
+      warnings(experiment),
+      section("Curves", this.curves.element, figures.element),
+      ...this.findings.elements,
       section("Runs", this.runs.element),
-      section("Curves", this.plots.element),
-      section("Results", this.results.element, resultLinks(this.id)),
-      section("Misclassified", this.mistakes.element, this.mistakeLinks),
     ];
+    this.#findTrainSize(experiment.dataset);
+    const clock = setInterval(() => setText(this.#time, age(experiment.created_at)), AGE_STEP_MS);
+    signal.addEventListener("abort", () => clearInterval(clock));
   }
 
-  /** Show what has changed; results are asked for again as epochs land, mistakes as runs end. */
-  async update(experiment) {
-    setStatus(this.#badge, experiment.status);
-    this.#bar.value = experiment.progress;
-    setText(this.#done, share(experiment.progress));
-    setText(this.#time, age(experiment.created_at));
+  update() {
+    const { experiment } = this.live;
+    const { status, progress } = experiment;
+    setStatus(this.#badge, status);
+    setProgress(this.#bar, { status, progress });
+    setText(this.#done, share(progress));
+    setText(this.#left, this.#describeRest());
     this.#stall.hidden = experiment.stalled === null;
     setText(this.#stall, experiment.stalled ?? "");
-    this.#warn(experiment.warnings);
+    this.actions.update(experiment);
+    this.curves.update();
+    this.runs.update({ trainSize: this.#trainSize });
+    this.findings.update();
     this.#announce(experiment);
-    this.runs.update(experiment);
-    this.plots.update(experiment);
-    this.#updateMistakes(experiment);
-    const epochs = experiment.runs.map((run) => `${run.epoch}${run.status}`).join();
-    if (epochs === this.#shownEpochs) return;
-    this.results.update(await getJson(`/experiments/${this.id}/results`, this.signal));
-    this.#shownEpochs = epochs;
   }
 
   #makeHeader(experiment) {
-    this.#time.dateTime = experiment.created_at;
-    this.#time.title = moment(experiment.created_at);
-    const seeds = new Set(experiment.runs.map(({ seed }) => seed)).size;
-    const size = `${count(experiment.num_runs, "run")}, ${count(seeds, "seed")}`;
-    const facts = el("span", { class: "quiet" }, `${experiment.dataset} · ${size} · `, this.#time);
+    const { id, name, dataset, runs, created_at: created, num_runs: size } = experiment;
+    this.#time.dateTime = created;
+    this.#time.title = moment(created);
+    setText(this.#time, age(created));
+    const seeds = new Set(runs.map(({ seed }) => seed)).size;
+    const facts = `${dataset} · ${count(size, "run")}, ${count(seeds, "seed")}, ${count(runs[0]?.epochs ?? 0, "epoch")} · `;
+    const mistakes = el("a", { href: `#/experiments/${id}/mistakes` }, "Misclassified images");
     return el(
       "header",
       { class: "title" },
-      el("p", { class: "quiet" }, el("a", { href: "#/" }, "Experiments"), ` / no. ${experiment.id}`),
-      el("h1", {}, experiment.name),
-      el("p", { class: "facts" }, this.#badge, facts),
-      el("div", { class: "bar" }, this.#bar, this.#done),
+      el("p", { class: "crumbs" }, el("a", { href: "#/" }, "Experiments"), ` / no. ${id}`),
+      el("div", { class: "heading" }, el("h1", {}, name), this.actions.element),
+      el("p", { class: "facts" }, this.#badge, el("span", { class: "quiet" }, facts, this.#time), mistakes),
+      el("div", { class: "bar" }, this.#bar, this.#done, this.#left),
       this.#stall,
     );
   }
 
-  #warn(warnings) {
-    if (this.#warnings.childElementCount > 0 || warnings.length === 0) return;
-    const items = warnings.map((sentence) => el("li", {}, sentence));
-    fill(this.#warnings, note("warning", el("h2", {}, "Read with care"), el("ul", {}, items)));
+  /** How long the rest takes, if the workers that are at it go on as they do. */
+  #describeRest() {
+    const { runs } = this.live.experiment;
+    const running = runs.filter(({ status }) => status === "running");
+    if (running.length === 0) return "";
+    const known = runs.map(({ id }) => this.live.secondsPerEpoch(id)).filter((seconds) => seconds !== null);
+    if (known.length === 0) return "";
+    const usual = known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
+    const open = runs.filter(({ status }) => status === "running" || status === "queued");
+    const epochs = open.reduce((sum, run) => sum + run.epochs - run.epoch, 0);
+    return `about ${duration((usual * epochs) / running.length)} left`;
   }
 
   /** Tell screen readers of every tenth of the way, not of every epoch. */
-  #announce({ status, progress }) {
+  #announce({ id, status, progress }) {
     const sentence = `${status}, ${Math.floor(progress * 10 + 1e-9) * 10}% done`;
     if (sentence === this.#announced) return;
-    if (this.#announced !== "") announce(`Experiment ${this.id}: ${sentence}`);
+    if (this.#announced !== "") announce(`Experiment ${id}: ${sentence}`);
     this.#announced = sentence;
   }
 
-  #updateMistakes({ runs }) {
-    const completed = runs.filter(({ status }) => status === "completed").length;
-    if (completed === this.#shownMistakes) return;
-    this.#shownMistakes = completed;
-    this.mistakeLinks.hidden = completed === 0;
-    const alt = `Test images that ${count(completed, "run")} got wrong, with what each is and was taken for`;
-    this.mistakes.load(`/experiments/${this.id}/misclassified.png`, alt);
+  async #findTrainSize(dataset) {
+    try {
+      const { datasets } = await getJson("/datasets", this.signal);
+      this.#trainSize = datasets.find(({ name }) => name === dataset)?.train_size ?? null;
+      this.update();
+    } catch (error) {
+      // Without it there is no speed to tell; all else goes on.
+      if (!this.signal.aborted) console.info(error.message);
+    }
   }
 }
 
-function resultLinks(id) {
-  const path = `/experiments/${id}/results`;
-  const name = `experiment-${id}-results`;
-  return el(
-    "p",
-    { class: "links" },
-    "Download: ",
-    fileLink("CSV", `${path}?format=csv`, { name: `${name}.csv` }),
-    fileLink("Markdown", `${path}?format=markdown`, { name: `${name}.md` }),
-    fileLink("JSON", path, { name: `${name}.json` }),
-  );
-}
-
-function mistakeLinks(id) {
-  const path = `/experiments/${id}/misclassified`;
-  const name = `experiment-${id}-misclassified`;
-  return el(
-    "p",
-    { class: "links", hidden: true },
-    "Download: ",
-    fileLink("PNG", `${path}.png`, { name: `${name}.png` }),
-    fileLink("JSON", path, { name: `${name}.json` }),
-  );
+function warnings({ warnings: sentences }) {
+  if (sentences.length === 0) return el("div");
+  const items = sentences.map((sentence) => el("li", {}, sentence));
+  return note("warning", el("h2", {}, "Read with care"), el("ul", {}, items));
 }

@@ -53,7 +53,7 @@ export class Picture {
   }
 }
 
-/** A link to a file of the API; `setPath` points it elsewhere. */
+/** A link to a file of the API, saved under `name` if there is one; `label` names it where `text` would not. */
 export function fileLink(text, path, { name = null, label = null } = {}) {
   const link = el("a", { href: path, "aria-label": label, download: name });
   setText(link, text);
@@ -61,7 +61,9 @@ export function fileLink(text, path, { name = null, label = null } = {}) {
     // A link cannot carry the token, so with one the page fetches the file itself.
     if (!hasToken()) return;
     event.preventDefault();
-    saveFile(link.getAttribute("href"), name ?? "");
+    saveFile(link.getAttribute("href"), link.download).catch(({ message }) => {
+      link.after(el("span", { class: "error", role: "alert" }, message));
+    });
   });
   return link;
 }

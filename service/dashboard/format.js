@@ -51,6 +51,14 @@ export function duration(seconds) {
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
+/** A rough time in words: 74 → 74 seconds; 3,700 → 1 h 2 min. */
+export function about(seconds) {
+  if (seconds < 90) return count(Math.max(1, Math.round(seconds)), "second");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return count(minutes, "minute");
+  return `${Math.floor(minutes / 60).toLocaleString("en")} h ${minutes % 60} min`;
+}
+
 /** How long ago an ISO time was. */
 export function age(iso) {
   const seconds = (Date.now() - new Date(iso).getTime()) / 1000;

@@ -1,80 +1,92 @@
-/** An experiment's runs: a bar each, where it stands, and its files. */
+/** An experiment's runs: a bar each, where it stands, how fast it goes, and its files. */
 
-import { el, progressBar, setStatus, setText, statusBadge } from "./dom.js";
+import { el, progressBar, setProgress, setStatus, setText, statusBadge } from "./dom.js";
 import { fileLink } from "./files.js";
-import { percent } from "./format.js";
-
-/** More rows than this scroll inside their card. */
-const ROWS_IN_FULL = 16;
+import { duration, percent, whole } from "./format.js";
 
 export class RunList {
   #rows = new Map();
 
-  constructor({ runs }) {
-    for (const run of runs) this.#rows.set(run.id, runRow(run));
+  constructor(live) {
+    this.live = live;
+    const { runs } = live.experiment;
+    for (const run of runs) this.#rows.set(run.id, new RunRow(run));
     const items = [...this.#rows.values()].map(({ element }) => element);
-    const list = el("ul", { class: "runs" }, items);
-    const frame = { class: "scroll tall", tabindex: 0, role: "group", "aria-label": "Runs" };
-    this.element = items.length > ROWS_IN_FULL ? el("div", frame, list) : list;
+    const frame = { class: "scroll runs-frame", tabindex: 0, role: "group", "aria-label": "Runs" };
+    this.element = el("div", frame, el("ul", { class: "runs" }, items));
   }
 
-  update({ runs, stalled }) {
-    for (const run of runs) this.#rows.get(run.id)?.update(run, stalled);
+  /** `trainSize` is how many images the data set has to train on, with those held out; null if not known. */
+  update({ trainSize }) {
+    const { runs, stalled } = this.live.experiment;
+    for (const run of runs) {
+      const seconds = this.live.secondsPerEpoch(run.id);
+      const images = trainSize === null ? null : trainSize - run.recipe.validation_size;
+      this.#rows.get(run.id)?.update(run, { stalled, seconds, images });
+    }
   }
 }
 
-function runRow({ id, label, seed, normalization }) {
-  const badge = statusBadge("queued");
-  const bar = progressBar(`Epochs of ${label}, seed ${seed}`);
-  const epochs = el("span", { class: "figure" });
-  const accuracy = el("span", { class: "figure strong" });
-  const error = el("p", { class: "error", hidden: true });
-  const trained = trainedLinks(id);
-  const element = el(
-    "li",
-    {},
-    el("div", { class: "what" }, runName({ label, seed, normalization })),
-    el("div", { class: "where" }, badge),
-    el("div", { class: "bar" }, bar, epochs),
-    el("div", { class: "best" }, accuracy, el("span", { class: "quiet" }, "test accuracy")),
-    el("div", { class: "links" }, architectureLink(id), trained),
-    error,
-  );
-  /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
-  function update(run, stalled) {
-    setStatus(badge, run.status);
-    bar.value = run.epoch / run.epochs;
-    setText(epochs, `${run.epoch} / ${run.epochs}`);
-    setText(accuracy, percent(run.test_accuracy));
-    trained.hidden = run.status !== "completed";
-    const trouble = run.error ?? (run.stalled === stalled ? null : run.stalled);
-    error.hidden = trouble === null;
-    setText(error, trouble ?? "");
-  }
-  return { element, update };
-}
+class RunRow {
+  #badge = statusBadge("queued");
+  #bar;
+  #epochs = el("span", { class: "figure" });
+  #pace = el("span", { class: "pace quiet" });
+  #accuracy = el("span", { class: "figure strong" });
+  #error = el("p", { class: "error", hidden: true });
+  #trained;
 
-function runName({ label, seed, normalization }) {
-  return [
-    el("span", { class: `swatch norm-${normalization}` }),
-    el("span", { class: "name" }, label),
-    el("span", { class: "quiet" }, `seed ${seed}`),
-  ];
-}
-
-function architectureLink(id) {
-  return fileLink("Architecture", `/runs/${id}/architecture.png`, { label: `Architecture of run ${id}` });
-}
-
-/** What there is only once a run is completed. */
-function trainedLinks(id) {
-  return el(
-    "span",
-    { class: "links", hidden: true },
-    fileLink("Mistakes", `/runs/${id}/misclassified.png`, { label: `Mistakes of run ${id}` }),
-    fileLink("Weights", `/runs/${id}/weights`, {
+  constructor({ id, label, seed, normalization }) {
+    this.#bar = progressBar(`Epochs of ${label}, seed ${seed}`);
+    this.#trained = fileLink("Weights", `/runs/${id}/weights`, {
       name: `run-${id}.safetensors`,
       label: `Weights of run ${id}`,
-    }),
-  );
+    });
+    this.element = el(
+      "li",
+      {},
+      el(
+        "div",
+        { class: "what" },
+        el("span", { class: `swatch norm-${normalization}` }),
+        el("span", { class: "name" }, label),
+        el("span", { class: "quiet" }, `seed ${seed}`),
+      ),
+      el("div", { class: "where" }, this.#badge),
+      el("div", { class: "bar" }, this.#bar, this.#epochs),
+      this.#pace,
+      el("div", { class: "best" }, this.#accuracy, el("span", { class: "unseen" }, " test accuracy")),
+      el(
+        "div",
+        { class: "links" },
+        fileLink("Network", `/runs/${id}/architecture.png`, { label: `Network of run ${id}` }),
+        this.#trained,
+      ),
+      this.#error,
+    );
+  }
+
+  /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
+  update(run, { stalled, seconds, images }) {
+    setStatus(this.#badge, run.status);
+    setProgress(this.#bar, { status: run.status, progress: run.epoch / run.epochs });
+    setText(this.#epochs, `${run.epoch} / ${run.epochs}`);
+    setText(this.#pace, describePace(run, { seconds, images }));
+    this.#pace.title = run.device ?? "";
+    setText(this.#accuracy, percent(run.test_accuracy));
+    this.#trained.hidden = run.status !== "completed";
+    const trouble = run.error ?? (run.stalled === stalled ? null : run.stalled);
+    this.#error.hidden = trouble === null;
+    setText(this.#error, trouble ?? "");
+  }
+}
+
+/** What is left and how fast it goes while a run is running; how long it took once it is over. */
+function describePace({ status, epoch, epochs, started_at: from, finished_at: to }, { seconds, images }) {
+  const speed = seconds && images ? `${whole(Math.round(images / seconds))} images/s` : null;
+  if (status === "running" && seconds) {
+    return [`${duration(seconds * (epochs - epoch))} left`, speed].filter(Boolean).join(" · ");
+  }
+  const took = from && to ? `took ${duration((new Date(to) - new Date(from)) / 1000)}` : null;
+  return status === "completed" ? [took, speed].filter(Boolean).join(" · ") : "";
 }

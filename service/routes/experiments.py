@@ -1,54 +1,20 @@
-"""Experiments: submit, list, read, curves."""
+"""Experiments: list, read, curves."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Query
 
-from lab.datasets import choose_default_dataset, ensure_dataset, find_dataset
-from lab.experiment_control import submit_experiment
 from lab.experiment_list import ListFilter, list_experiments
-from lab.experiment_specs import plan_experiment
 from lab.records import read_experiment, read_metrics
 from lab.run_status import Status
 from lab.tables import EpochMetric
-from service.dependencies import LabDep, SessionDep
-from service.schemas import ExperimentIn, RowId
+from service.dependencies import SessionDep
+from service.schemas import RowId
 from service.views import ExperimentOut, ExperimentPage, view_experiment, view_summary
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
 PAGE_SIZE = 50
-
-
-@router.post("", status_code=202)
-def create_experiment(
-    response: Response,
-    lab: LabDep,
-    session: SessionDep,
-    body: ExperimentIn | None = None,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
-) -> ExperimentOut:
-    """Queue an experiment. An empty body is the study: four configurations, one seed, 25 epochs.
-
-    The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET. A request repeated with the
-    same `Idempotency-Key` gives the same experiment, so that a lost answer can be asked for again.
-    """
-    body = body or ExperimentIn()
-    request = body.to_request()
-    data_dir = lab.settings.data_dir
-    name = body.dataset or choose_default_dataset(lab.settings.default_dataset, data_dir=data_dir)
-    dataset = find_dataset(name)
-    spec = plan_experiment(request, dataset=dataset)
-    ensure_dataset(dataset, data_dir=data_dir)
-    experiment_id = submit_experiment(
-        session,
-        lab.queue,
-        spec=spec,
-        request=body.model_dump(exclude_unset=True),
-        idempotency_key=idempotency_key,
-    )
-    response.headers["Location"] = f"/experiments/{experiment_id}"
-    return view_experiment(read_experiment(session, experiment_id))
 
 
 def read_filter(

@@ -1,6 +1,8 @@
 """Whether the service is well, who works for it, what data sets it has, what it counts."""
 
+import platform
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -9,8 +11,12 @@ from pydantic import BaseModel, Field
 
 from lab.datasets import DATASETS, is_present
 from lab.records import count_runs_by_status, has_experiments
+from lab.run_status import Status
 from lab.workforce import read_workforce
 from service.dependencies import LabDep, SessionDep
+
+# What decides what the figures come out as, and how they look.
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "statsmodels", "matplotlib", "plotly", "dbos")
 
 health_router = APIRouter(tags=["system"])
 router = APIRouter(tags=["system"])
@@ -46,6 +52,29 @@ def show_datasets(lab: LabDep) -> dict[str, Any]:
             for info in DATASETS.values()
         ]
     }
+
+
+class SystemOut(BaseModel):
+    """What the service runs on and what there is to do."""
+
+    versions: dict[str, str] = Field(description="Of Python and the packages that count.")
+    database: str = Field(description="sqlite or postgresql.")
+    device: str = Field(description="LAB_DEVICE as the service has it.")
+    default_dataset: str = Field(description="LAB_DEFAULT_DATASET.")
+    num_runs_by_status: dict[Status, int]
+
+
+@router.get("/system")
+def show_system(lab: LabDep, session: SessionDep) -> SystemOut:
+    """Versions, database, device, and how many runs there are of each status."""
+    settings = lab.settings
+    return SystemOut(
+        versions={"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        database=lab.database.engine.dialect.name,
+        device=settings.device,
+        default_dataset=settings.default_dataset,
+        num_runs_by_status=count_runs_by_status(session),
+    )
 
 
 class WorkerOut(BaseModel):

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 from lab.configs import NORMALIZATIONS, PENALTIES
-from lab.experiment_specs import STUDY_CONFIGS
+from lab.presets import STUDY
 
 SCHEDULES = ("plateau", "onecycle", "constant")
 MAX_SEED = 1_000
@@ -36,7 +36,7 @@ def draw_catalog(rng: random.Random, *, size: int) -> list[dict[str, Any]]:
 
 def draw_refused(rng: random.Random) -> dict[str, Any]:
     """A request that the service must refuse."""
-    config = dict(STUDY_CONFIGS[0])
+    config = dict(STUDY.configs[0])
     faults: list[dict[str, Any]] = [
         {"configs": [config], "epochs": 0},
         {"configs": [], "epochs": 2},

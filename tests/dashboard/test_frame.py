@@ -5,9 +5,6 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.conftest import Complaints
-from tests.processes import Processes
-
 VIEWS = {
     "Experiments": "Experiments",
     "New": "New experiment",
@@ -67,23 +64,6 @@ def test_no_view_is_wider_than_the_window(page: Page, width: int) -> None:
         page.goto(f"/{address}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-
-
-def test_a_lost_connection_is_said_and_heals(page: Page, lab: Processes, complaints: Complaints) -> None:
-    page.goto("/#/system")
-    expect(page.get_by_text("worker-1")).to_be_visible()
-    lab.kill("service")
-    expect(page.get_by_text("Connection lost.")).to_be_visible()
-
-    lab.start("service")
-    lab.wait_for_service()
-    page.get_by_role("button", name="Try now").click()
-    expect(page.get_by_text("Connection lost.")).to_be_hidden()
-    page.reload()
-    expect(page.get_by_text("worker-1")).to_be_visible()
-    # The browser itself complains of what it could not load.
-    assert all("Failed to load" in complaint for complaint in complaints)
-    complaints.clear()
 
 
 def test_the_keyboard_reaches_the_content_first(page: Page) -> None:

@@ -100,7 +100,8 @@ class TestVerdict:
             "cannot conclude: corrected for 6 tests, 6 seeds cannot reach p < 0.05; 8 seeds could"
         )
         assert answer["seeds_needed"] == 8
-        assert "6 seeds cannot conclude on 6 pairs" in answer["warnings"][0]
+        assert "6 seeds cannot conclude on 6 pairs at once" in answer["warnings"][0]
+        assert "8 seeds could" in answer["warnings"][0]
 
     def test_eight_seeds_put_four_in_order(self, client: TestClient, lab: Lab) -> None:
         levels = {"batch": 0.9, "group": 0.8, "layer": 0.7, "none": 0.6}

@@ -1,5 +1,8 @@
 """Health, data sets, counts, documentation."""
 
+import platform
+
+import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -36,6 +39,15 @@ def test_lists_the_workers_that_are_there(client: TestClient, app: FastAPI) -> N
     assert (worker["id"], worker["device"]) == ("worker-1", "cpu")
     assert (worker["is_alive"], worker["is_stalled"], worker["idle_seconds"]) == (True, True, 31.0)
     assert client.get("/workers").json() == {"workers": []}
+
+
+def test_tells_what_it_runs_on_and_what_there_is_to_do(trained_client: TestClient) -> None:
+    system = trained_client.get("/system").json()
+
+    assert torch.__version__.startswith(system["versions"]["torch"])
+    assert system["versions"]["Python"] == platform.python_version()
+    assert (system["database"], system["device"], system["default_dataset"]) == ("sqlite", "auto", "digits")
+    assert system["num_runs_by_status"] == {"completed": 2, "queued": 1}
 
 
 def test_counts_runs_by_status(trained_client: TestClient) -> None:
