@@ -45,7 +45,7 @@ class Lesson {
     });
     this.panels = new SharingPanels({ onPoint, onPick });
     this.working = new Working({ onLight: (isPointed) => this.#lightSet(isPointed), onPoint, onPick });
-    this.state = el("div", { "aria-live": "polite" });
+    this.state = el("div");
     this.subject = el("p", { class: "subject" });
     this.choice = this.#makeChoice();
     this.sets = el("div", { class: "scroll tall" });

@@ -10,8 +10,8 @@ export class BlockGrid {
   #shape = null;
 
   /**
-   * `makeCell` is given a place and makes its element; `onPoint` is given the place under the pointer or the
-   * focus, null when there is none any more.
+   * `makeCell` makes the element of a place; `onPoint` is given the place under the pointer, or null when
+   * there is none any more; `onPick` the place clicked or focused.
    */
   constructor({ label, isLabelled = true, makeCell, onPoint, onPick = () => {} }) {
     this.isLabelled = isLabelled;
@@ -20,8 +20,7 @@ export class BlockGrid {
     const find = ({ target }) => this.#read(target.closest("[data-place]"));
     this.element.addEventListener("pointerover", (event) => onPoint(find(event)));
     this.element.addEventListener("pointerleave", () => onPoint(null));
-    this.element.addEventListener("focusin", (event) => onPoint(find(event)));
-    this.element.addEventListener("focusout", () => onPoint(null));
+    this.element.addEventListener("focusin", (event) => onPick(find(event)));
     this.element.addEventListener("click", (event) => find(event) && onPick(find(event)));
   }
 

@@ -26,7 +26,7 @@ class Gallery {
     this.signal = signal;
     this.lead = el("p", { class: "lead" });
     this.element = el("div");
-    this.state = el("div", { "aria-live": "polite" });
+    this.state = el("div", { role: "status" });
     this.tiles = el("ul", { class: "mistakes" });
     this.more = el("button", { type: "button", hidden: true, on: { click: () => this.#loadMore() } });
     this.who = el("select", { id: "who" });
