@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 
+from lab.coarse_digits import coarsen
 from lab.errors import InvalidImageError
 from lab.images import PreparedImage, prepare_picture, prepare_pixels
 from service.schemas import PredictionIn
@@ -90,6 +92,17 @@ def prepare_upload(upload: Upload) -> PreparedImage:
             "'pixels' (28×28)."
         )
     return prepare_pixels(body.pixels) if body.image is None else prepare_picture(_decode_base64(body.image))
+
+
+def fit_to_dataset(prepared: PreparedImage, *, dataset: str) -> PreparedImage:
+    """The picture as networks trained on ``dataset`` know theirs; one used as it is stays so."""
+    if dataset != "digits" or not prepared.is_framed:
+        return prepared
+    return replace(
+        prepared,
+        pixels=coarsen(prepared.pixels),
+        steps=[*prepared.steps, "made as coarse as the embedded digits, which have 8×8 pixels"],
+    )
 
 
 def _decode_base64(text: str) -> bytes:

@@ -190,7 +190,7 @@ class Gallery {
         "button",
         { type: "button", class: "tile", "aria-label": label, on: { click: open } },
         el("img", { src: image, alt: "", width: 28, height: 28 }),
-        el("span", { class: "verdict" }, from, " → ", el("b", {}, to)),
+        el("span", { class: "taken" }, from, " → ", el("b", {}, to)),
         el("span", { class: "quiet" }, isShared ? `up to ${sure}` : sure),
         share && el("span", { class: "quiet" }, share),
       ),

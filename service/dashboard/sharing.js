@@ -70,7 +70,7 @@ function makePanel(name, { onPoint, onPick }) {
   const size = el("p", { class: "quiet" });
   const element = el(
     "article",
-    { class: "panel", "data-normalization": name },
+    { class: "norm-panel", "data-normalization": name },
     el("h3", {}, button),
     el("p", { class: "rule" }, RULES[name]),
     grid.element,

@@ -15,7 +15,7 @@ from service.dependencies import LabDep, SessionDep
 from service.pictures import write_png_url
 from service.predictor import Reading, keep_best_per_configuration, rank_runs
 from service.schemas import PredictionIn
-from service.uploads import BODY_SCHEMA, Upload, prepare_upload, read_upload
+from service.uploads import BODY_SCHEMA, Upload, fit_to_dataset, prepare_upload, read_upload
 
 router = APIRouter(tags=["predict"])
 
@@ -38,7 +38,9 @@ class Preprocessing(BaseModel):
     """How the picture became what the network saw."""
 
     steps: list[str]
-    image: str = Field(description="The 28×28 picture that the network saw, as a data: URL of a PNG.")
+    image: str = Field(
+        description="The 28×28 pixels that the answering network saw, as a data: URL of a PNG."
+    )
 
 
 class PredictionOut(BaseModel):
@@ -77,8 +79,12 @@ def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOu
     """
     prepared = prepare_upload(upload)
     runs = _select_runs(session, upload.body)
+    datasets = {run.config.dataset for run in runs}
+    fitted = {name: fit_to_dataset(prepared, dataset=name) for name in datasets}
     readings = [
-        lab.predictor.read(prepared.pixels, run, read_weights=partial(read_weights, session, run))
+        lab.predictor.read(
+            fitted[run.config.dataset].pixels, run, read_weights=partial(read_weights, session, run)
+        )
         for run in runs
     ]
     models = [_view_reading(reading) for reading in readings]
@@ -89,7 +95,7 @@ def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOu
         confidence=best.confidence,
         probabilities=best.probabilities,
         models=models,
-        preprocessing=_view_preprocessing(prepared),
+        preprocessing=_view_preprocessing(fitted[runs[0].config.dataset]),
         warnings=[*prepared.warnings, *_find_warnings(runs[0])],
     )
 
@@ -100,8 +106,9 @@ def explain_prediction(upload: UploadDep, lab: LabDep, session: SessionDep) -> S
 
     The run named by `run_id` is asked, or else the best of those that `/predict` would ask.
     """
-    prepared = prepare_upload(upload)
+    picture = prepare_upload(upload)
     run = _select_runs(session, upload.body)[0]
+    prepared = fit_to_dataset(picture, dataset=run.config.dataset)
     reading, saliency = lab.predictor.explain(
         prepared.pixels, run, read_weights=partial(read_weights, session, run)
     )

@@ -168,7 +168,7 @@ class TestMistakes:
 
 class TestAppendix:
     def panel(self, page: Page, name: str) -> Locator:
-        return page.locator(f".panel[data-normalization={name}]")
+        return page.locator(f".norm-panel[data-normalization={name}]")
 
     def test_a_changed_value_moves_the_means_of_its_sets(self, page: Page) -> None:
         page.goto("/#/appendix")

@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from lab.datasets import Dataset
+from lab.datasets import Dataset, load_dataset
 from lab.pixels import normalize_pixels
 from lab.records import read_run, read_weights
 from service.dependencies import Lab
@@ -91,6 +92,21 @@ class TestRead:
 
         assert dark["probabilities"] == pytest.approx(light["probabilities"], abs=1e-5)
         assert any("inverted" in step for step in dark["preprocessing"]["steps"])
+
+    def test_networks_of_the_embedded_digits_see_a_drawing_as_coarse_as_those(
+        self, trained_client: TestClient, mnist_dir: Path
+    ) -> None:
+        drawn = load_dataset("mnist", data_dir=mnist_dir).test
+        right = {"drawn": 0, "as it is": 0}
+        for picture, label in zip(drawn.images[:120].numpy(), drawn.labels[:120].tolist(), strict=True):
+            enlarged = np.asarray(Image.fromarray(picture).resize((112, 112), Image.Resampling.BICUBIC))
+            answer = send_file(trained_client, encode(enlarged)).json()
+            right["drawn"] += answer["digit"] == label
+            assert any("coarse" in step for step in answer["preprocessing"]["steps"])
+            answer = trained_client.post("/predict", json={"pixels": picture.tolist()}).json()
+            right["as it is"] += answer["digit"] == label
+
+        assert right["drawn"] > right["as it is"] + 6
 
     def test_asks_the_run_named(self, trained_client: TestClient, seven: NDArray[np.uint8]) -> None:
         answer = send_file(trained_client, encode(seven), run_id=2).json()
