@@ -53,14 +53,14 @@ def estimate_duration(session: Session, configs: Sequence[RunConfig], *, dataset
         config.epochs * _count_images(config) * _find_nearest(records, config).seconds_per_image
         for config in configs
     )
-    has_like = all((config.normalization, config.batch_size) in records for config in configs)
-    likeness = "of the same normalization and batch size" if has_like else "that are most alike"
     workers = f"{num_workers} worker{'' if num_workers == 1 else 's'}"
-    return DurationEstimate(
-        seconds=seconds / num_workers,
-        basis=f"Recorded epochs of runs {likeness} on {dataset} with {device}, shared by {workers}; what is "
-        "queued before comes on top.",
+    basis = (
+        f"From recorded epochs on {dataset} with {device}, shared by {workers}; what is queued comes on top."
     )
+    unseen = {config.batch_size for config in configs} - {batch_size for _, batch_size in records}
+    if unseen:
+        basis += f" It may be far off: no run had batches of {', '.join(map(str, sorted(unseen)))} yet."
+    return DurationEstimate(seconds=seconds / num_workers, basis=basis)
 
 
 def _find_last_device(session: Session) -> str | None:

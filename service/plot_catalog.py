@@ -24,7 +24,7 @@ from service.plotting.curves import (
     draw_overview,
     draw_run,
 )
-from service.plotting.mean_curves import draw_means
+from service.plotting.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plotting.ranking import draw_ranking
 from service.plotting.verdicts import Verdict, draw_verdicts
 from service.run_groups import (
@@ -42,16 +42,23 @@ OF_NORMALIZATION = ("normalization", "groups", "affine", "penalize")
 class PlotCatalog:
     """The plots of an experiment, or of its runs with some normalizations.
 
-    Verdicts are corrected for all of the experiment's pairs, also where not all are shown.
+    Verdicts are corrected for all of the experiment's pairs, also where not all are shown. ``is_compact``
+    draws curves on one panel small.
 
     Raises:
         InvalidRequestError: a normalization that is not there.
     """
 
     def __init__(
-        self, session: Session, experiment: ExperimentRecord, *, normalizations: str | None = None
+        self,
+        session: Session,
+        experiment: ExperimentRecord,
+        *,
+        normalizations: str | None = None,
+        is_compact: bool = False,
     ) -> None:
         self._session = session
+        self._is_compact = is_compact
         self._whole = experiment
         self._experiment = select_runs(experiment, normalizations)
         self._num_unfinished = sum(not run.is_completed for run in self._experiment.runs)
@@ -61,6 +68,12 @@ class PlotCatalog:
     def titles(self) -> dict[str, str]:
         """What each plot shows, by its name."""
         return {name: title for name, (title, _) in self._plots.items()}
+
+    def is_small(self, name: str) -> bool:
+        """Whether the plot is drawn small enough to stand beside another."""
+        is_one_panel = not name.startswith("mean-") or len(self._configs) <= MOST_IN_ONE_PANEL
+        is_curve = name.startswith(("run-", "mean-")) or name in METRIC_TITLES
+        return self._is_compact and is_one_panel and is_curve
 
     def draw(self, name: str) -> Figure:
         """The plot of that name.
@@ -122,11 +135,13 @@ class PlotCatalog:
         return draw_overview(list(self._curves.values()), title=self._experiment.name)
 
     def _draw_metric(self, metric: Metric) -> Figure:
-        return draw_metric(list(self._curves.values()), metric=metric)
+        return draw_metric(list(self._curves.values()), metric=metric, is_compact=self._is_compact)
 
     def _draw_means(self, metric: Metric) -> Figure:
         panels = describe_differences(self._configs, leave_out=OF_NORMALIZATION)
-        return draw_means(list(self._curves.values()), metric=metric, panel_by_label=panels)
+        return draw_means(
+            list(self._curves.values()), metric=metric, panel_by_label=panels, is_compact=self._is_compact
+        )
 
     def _draw_ranking(self) -> Figure:
         title = f"{self._experiment.name}: final test accuracy"
@@ -159,7 +174,7 @@ class PlotCatalog:
         return draw_overview([run for run in self._curves.values() if run.label == label], title=label)
 
     def _draw_run(self, run_id: int, quantity: Quantity) -> Figure:
-        return draw_run(self._curves[run_id], quantity=quantity)
+        return draw_run(self._curves[run_id], quantity=quantity, is_compact=self._is_compact)
 
 
 def select_runs(experiment: ExperimentRecord, normalizations: str | None) -> ExperimentRecord:

@@ -10,6 +10,7 @@ from service.comparison.factors import (
     group_by_levels,
     read_settings,
 )
+from service.comparison.overall import compare_levels
 from service.comparison.pairs import MAX_PAIRS, ask_pair
 from service.comparison.schemas import AverageEffectOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.scores import Scores
@@ -32,6 +33,7 @@ def compare_factors(scores: Scores) -> FactorsOut | None:
     averages = {name: _judge_averages(scores, by_factor[name]) for name in factors}
     interactions, warnings = _judge_interactions(scores, effects, settings)
     return FactorsOut(
+        overall=compare_levels(scores, effects),
         effects={name: _judge_effects(scores, by_factor[name]) for name in factors},
         averages={name: found for name, found in averages.items() if found},
         interactions=interactions,

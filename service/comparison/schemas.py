@@ -1,6 +1,6 @@
 """What GET /experiments/{id}/comparison gives."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -58,9 +58,23 @@ class InteractionOut(Finding):
     other_level: str
 
 
+class OverallOut(BaseModel):
+    """Whether a factor makes a difference at all, averaged over the settings of the rest."""
+
+    factor: str
+    level_means: dict[str, float] = Field(description="Mean accuracy of each level, a fraction.")
+    num_settings: int = Field(description="Settings of the other factors that have every level.")
+    num_seeds: int = Field(description="Seeds that are completed at every level.")
+    p_value: float | None = Field(description="Permutations within seeds, 19,999 drawn, not adjusted.")
+    p_holm: float | None
+    outcome: Literal["levels_differ", "no_difference_found", "cannot_conclude"]
+    verdict: str
+
+
 class FactorsOut(BaseModel):
     """What a grid tells of its factors one by one; each list is a family of tests adjusted by itself."""
 
+    overall: list[OverallOut] = Field(description="Factors of three levels or more, each as one question.")
     effects: dict[str, list[EffectOut]] = Field(description="By factor; one family a factor.")
     averages: dict[str, list[AverageEffectOut]] = Field(description="By factor; one family a factor.")
     interactions: list[InteractionOut]

@@ -79,9 +79,9 @@ class _Line:
     has_diverged: bool = False
 
 
-def draw_metric(runs: Sequence[RunCurves], *, metric: Metric) -> Figure:
+def draw_metric(runs: Sequence[RunCurves], *, metric: Metric, is_compact: bool = False) -> Figure:
     """One measure of all runs; several seeds of a configuration are drawn thin, with their mean."""
-    return _draw_panels(runs, title=METRIC_TITLES[metric], rows=((metric,),))
+    return _draw_panels(runs, title=METRIC_TITLES[metric], rows=((metric,),), is_compact=is_compact)
 
 
 def draw_overview(runs: Sequence[RunCurves], *, title: str) -> Figure:
@@ -89,7 +89,7 @@ def draw_overview(runs: Sequence[RunCurves], *, title: str) -> Figure:
     return _draw_panels(runs, title=clean_text(title, max_length=80), rows=(METRICS[:2], METRICS[2:]))
 
 
-def draw_run(run: RunCurves, *, quantity: Quantity) -> Figure:
+def draw_run(run: RunCurves, *, quantity: Quantity, is_compact: bool = False) -> Figure:
     """One run on the training, test and validation images.
 
     Marked is the epoch that is best on the validation images, or the last one when none were held out.
@@ -103,20 +103,24 @@ def draw_run(run: RunCurves, *, quantity: Quantity) -> Figure:
         if subset != "validation" or np.isfinite(run.read(f"validation-{quantity}")).any()
     ]
     legend = _make_legend(lines)
-    figure, [[panel]] = start_panels(title, shape=(1, 1), legend=legend, notes=write_notes([run]))
+    notes = write_notes([run])
+    figure, [[panel]] = start_panels(title, shape=(1, 1), legend=legend, notes=notes, is_compact=is_compact)
     panel.set_ylabel(AXIS_LABELS[quantity].capitalize())
     _fill_panels([panel], [lines], quantity)
     _mark_epoch(panel, run, quantity)
     return figure
 
 
-def _draw_panels(runs: Sequence[RunCurves], *, title: str, rows: Sequence[Sequence[Metric]]) -> Figure:
+def _draw_panels(
+    runs: Sequence[RunCurves], *, title: str, rows: Sequence[Sequence[Metric]], is_compact: bool = False
+) -> Figure:
     started = [run for run in runs if run.epochs]
     if not started:
         return draw_notice(title, message=f"No epoch finished yet (runs waiting: {len(runs)}).")
     lines = {metric: _gather_lines(started, metric) for row in rows for metric in row}
     legend, shape = _make_legend(lines[rows[0][0]]), (len(rows), len(rows[0]))
-    figure, axes = start_panels(title, shape=shape, legend=legend, notes=write_notes(runs))
+    notes = write_notes(runs)
+    figure, axes = start_panels(title, shape=shape, legend=legend, notes=notes, is_compact=is_compact)
     for panels, metrics in zip(axes, rows, strict=True):
         for panel, metric in zip(panels, metrics, strict=True):
             subset, quantity = metric.split("-")

@@ -34,12 +34,17 @@ class _Band:
 
 
 def draw_means(
-    runs: Sequence[RunCurves], *, metric: Metric, panel_by_label: Mapping[str, str] | None = None
+    runs: Sequence[RunCurves],
+    *,
+    metric: Metric,
+    panel_by_label: Mapping[str, str] | None = None,
+    is_compact: bool = False,
 ) -> Figure:
     """One measure of all configurations, each the mean of its seeds with its band.
 
     Many configurations are spread over panels, one for each value of ``panel_by_label``, by default for each
-    normalization; panels share their scale. Diverged runs are left out, and the notes say so.
+    normalization; panels share their scale. Diverged runs are left out, and the notes say so. Only a figure
+    of one panel can be compact.
     """
     title = f"{METRIC_TITLES[metric]}, mean over seeds"
     started = [run for run in runs if run.epochs]
@@ -52,7 +57,9 @@ def draw_means(
     panels = _arrange(bands, panel_by_label or {})
     legend = _make_legend(bands, styles, is_split=len(panels) > 1)
     shape = _choose_shape(len(panels))
-    figure, rows = start_panels(title, shape=shape, legend=legend, notes=f"{BAND_WORDS}  {write_notes(runs)}")
+    notes = f"{BAND_WORDS}  {write_notes(runs)}"
+    is_compact = is_compact and len(panels) == 1
+    figure, rows = start_panels(title, shape=shape, legend=legend, notes=notes, is_compact=is_compact)
     subset, quantity = metric.split("-")
     axes = [panel for row in rows for panel in row]
     for spare in axes[len(panels) :]:

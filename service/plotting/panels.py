@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 FAR_BELOW, EPOCHS_TO_JUDGE = 10.0, 4
 """Points of accuracy below the typical line at which a line is left below the axis, and from which epoch."""
 
+COMPACT_WIDTH, COMPACT_HEIGHT = 5.8, 3.1
+"""Inches, of the figure and of its panel."""
+
 LEAST_ACCURACY_SPAN = 0.5
 """Points; less would make noise look like a difference."""
 
@@ -25,13 +28,21 @@ LOSS_CEILING = 10.0
 
 
 def start_panels(
-    title: str, *, shape: tuple[int, int], legend: Sequence[Line2D], notes: str
+    title: str,
+    *,
+    shape: tuple[int, int],
+    legend: Sequence[Line2D],
+    notes: str,
+    is_compact: bool = False,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Title, panels by epoch in rows and columns, legend and notes; one panel is large, more are smaller.
 
-    All but the panels take the inches that their text needs, so that nothing overlaps.
+    All but the panels take the inches that their text needs, so that nothing overlaps. A compact figure, of
+    one panel, is small enough to stand beside another on a page.
     """
     width, panel_height, gap = (10.0, 5.0, 0.0) if shape == (1, 1) else (13.0, 3.5, 0.75)
+    if is_compact:
+        width, panel_height = COMPACT_WIDTH, COMPACT_HEIGHT
     widest = 0.07 * max(len(str(handle.get_label())) for handle in legend) + 0.8
     rows = ceil(len(legend) / max(1, min(5, int((width - 1) / widest))))
     header, footer = (0.75 if shape == (1, 1) else 0.95), 0.75 + 0.19 * rows + (0.25 if notes else 0)
@@ -46,7 +57,8 @@ def start_panels(
         hspace=gap / panel_height,
         wspace=0.15,
     )
-    figure.suptitle(title, x=left, y=1 - 0.32 / height, ha="left", va="center", fontsize=15, color=INK)
+    size = 12 if is_compact else 15
+    figure.suptitle(title, x=left, y=1 - 0.32 / height, ha="left", va="center", fontsize=size, color=INK)
     figure.text(left, 0.12 / height, notes, fontsize=8.5, color=QUIET_INK)
     figure.legend(
         handles=legend,

@@ -54,12 +54,14 @@ class MissedImage:
         return sum(len(answer.labels) for answer in self.answers)
 
 
-def draw_shared_mistakes(images: Sequence[MissedImage], *, title: str, num_total: int) -> Figure:
+def draw_shared_mistakes(
+    images: Sequence[MissedImage], *, title: str, num_total: int, num_columns: int = COLUMNS
+) -> Figure:
     """The first ``MOST_TILES`` images in the order given, of ``num_total`` that there are in all."""
     if not images:
         return draw_notice(title, message="None of the runs asked for misses such an image.")
     shown = images[:MOST_TILES]
-    columns = min(COLUMNS, max(len(shown), 2))
+    columns = min(num_columns, max(len(shown), 2))
     height = HEADER + ceil(len(shown) / columns) * TILE_HEIGHT
     figure, canvas = start_canvas(2 * MARGIN + columns * TILE_WIDTH, height)
     max_length = int(figure.get_figwidth() * 8)

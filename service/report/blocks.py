@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-NUMBER = re.compile(r"$|–$|[+−]?\d")
+NUMBER = re.compile(r"$|–$|[+−-]?\d")
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,16 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure: where the service draws it, and how to draw it here. ``draw`` gives the bytes of the file."""
+    """A figure: where the service draws it, and how to draw it here. ``draw`` gives the bytes of the file.
+
+    A small one may stand beside the next.
+    """
 
     title: str
     path: str
     media_type: str
     draw: Callable[[], bytes]
+    is_small: bool = False
 
 
 @dataclass(frozen=True)

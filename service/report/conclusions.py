@@ -11,7 +11,6 @@ from service.report.leads import Lead, find_lead, write_difference
 from service.report.material import Material
 from service.report.measured import make_plot
 from service.report.study_claims import write_study_claims
-from service.statistics.paired import LEVEL
 from service.wording import count_words, join_words
 
 MOST_PAIRS_LISTED = 45
@@ -30,7 +29,7 @@ def write_conclusions(material: Material) -> Section:
     elif material.comparison is not None:
         blocks.append(_judge_best(ranked, material.comparison))
         if material.comparison.factors is not None and material.experiment.preset != "study":
-            blocks += _write_averages(material.comparison.factors)
+            blocks += _write_factor_findings(material.comparison.factors)
     if material.experiment.preset == "study":
         blocks.append(Heading("The study's conclusions, point by point"))
         blocks += write_study_claims(material)
@@ -71,7 +70,7 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
         ("worse", "Seed by seed it is worse than"),
     ):
         if rest := [lead for lead in leads if lead.standing == standing]:
-            words.append(f"{claim} {_name(rest)}.")
+            words.append(f"{claim} {_name(rest)}{_give_reason(rest)}.")
     standing = "cannot conclude"
     if len(beaten) == len(leads):
         standing = "better than all others"
@@ -87,6 +86,12 @@ def _name(leads: Sequence[Lead]) -> str:
     return join_words(labels if len(labels) <= MOST_NAMED else [f"{len(labels)} other configurations"])
 
 
+def _give_reason(leads: Sequence[Lead]) -> str:
+    """Why nothing can be concluded, if it is one reason for all."""
+    reasons = {lead.verdict.partition("cannot conclude: ")[2] for lead in leads}
+    return f": {reasons.pop()}" if len(reasons) == 1 and all(reasons) else ""
+
+
 def _describe_accuracy(result: ConfigurationResult) -> str:
     accuracy = result.final_test_accuracy
     assert accuracy is not None, "a ranked configuration has completed runs"
@@ -97,20 +102,30 @@ def _describe_accuracy(result: ConfigurationResult) -> str:
     return f"{words}, 95 % interval {interval}, mean of {count_words(accuracy.n, 'seed')}."
 
 
-def _write_averages(factors: FactorsOut) -> list[Block]:
-    """The average effect of each factor, those that were found first."""
+def _write_factor_findings(factors: FactorsOut) -> list[Block]:
+    """Of each factor whether it matters at all, and the average differences that were found."""
+    overall = {one.factor: one for one in factors.overall}
     blocks: list[Block] = []
-    for factor, averages in factors.averages.items():
+    for factor in dict.fromkeys([*overall, *factors.averages]):
+        averages = factors.averages.get(factor, [])
         found = [one for one in averages if one.outcome in ("a_better", "b_better")]
-        standing = f"{len(found)} of {len(averages)} differences found"
-        if not found and all(one.outcome == "cannot_conclude" for one in averages):
-            standing = "cannot conclude"
-        words = [f"{_capitalize(one.verdict)}." for one in found]
+        words = [f"{_capitalize(overall[factor].verdict)}."] if factor in overall else []
+        words += [f"{_capitalize(one.verdict)}." for one in found]
         rest = [f"{one.a_level} and {one.b_level}" for one in averages if one not in found]
         if rest:
-            words.append(f"Not told apart: {'; '.join(rest[:MOST_EFFECTS_LISTED])}.")
-        blocks.append(Finding(f"The effect of {factor.replace('_', ' ')}, all else equal", standing, words))
+            words.append(f"Not told apart one by one: {'; '.join(rest[:MOST_EFFECTS_LISTED])}.")
+        name = factor.replace("_", " ")
+        blocks.append(Finding(f"Does {name} matter, all else equal?", _stand(factor, factors), words))
     return blocks
+
+
+def _stand(factor: str, factors: FactorsOut) -> str:
+    """Yes where the levels differ as a whole or one by one; else what the verdicts have in common."""
+    outcomes: list[str] = [one.outcome for one in factors.overall if one.factor == factor]
+    outcomes += [one.outcome for one in factors.averages.get(factor, [])]
+    if {"levels_differ", "a_better", "b_better"} & set(outcomes):
+        return "yes"
+    return "no difference found" if "no_difference_found" in outcomes else "cannot conclude"
 
 
 def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
@@ -184,7 +199,7 @@ def _write_factors(factors: FactorsOut) -> list[Block]:
 def _write_p(found: Judged) -> str:
     if found.p_holm is None:
         return "–"
-    return f"{found.p_holm:.3f}" + (" <" if found.p_holm < LEVEL else "")
+    return f"{found.p_holm:.3f}" if found.p_holm >= 0.0005 else f"{found.p_holm:.1g}"
 
 
 def _capitalize(words: str) -> str:

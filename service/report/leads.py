@@ -24,7 +24,7 @@ class Lead:
 
     def describe(self) -> str:
         """The measured lead in a sentence with the verdict."""
-        measured = f"{self.first} against {self.second}: {write_difference(self)}"
+        measured = f"{self.first} against {self.second}: {write_difference(self, unit=' points')}"
         return f"{measured}; {self.verdict}."
 
 
@@ -46,11 +46,11 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
     )
 
 
-def write_difference(found: Lead | Finding) -> str:
+def write_difference(found: Lead | Finding, *, unit: str = "") -> str:
     """A difference in signed points with its interval, or a dash."""
     if found.difference is None:
         return "–"
-    words = f"{write_points(found.difference)} points"
+    words = f"{write_points(found.difference)}{unit}"
     if found.ci_low is None or found.ci_high is None:
         return words
     return f"{words} [{write_points(found.ci_low)}, {write_points(found.ci_high)}]"

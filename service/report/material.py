@@ -19,6 +19,9 @@ from service.plot_catalog import PlotCatalog
 from service.results import ResultRow, find_warnings, summarize_run
 from service.run_groups import group_by_label
 
+MOST_SMALL_LINES = 8
+"""Figures of more configurations need the width of the page."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
@@ -93,7 +96,7 @@ def collect_material(session: Session, store: ImageStore, experiment_id: int) ->
         warnings=find_warnings([run.config for run in experiment.runs]),
         comparison=comparison,
         answers=answers if answers and answers.runs else None,
-        catalog=PlotCatalog(session, experiment),
+        catalog=PlotCatalog(session, experiment, is_compact=_is_small(experiment)),
         catalog_without_instance=_leave_instance_out(session, experiment),
         gaps=gaps,
     )
@@ -104,7 +107,11 @@ def _leave_instance_out(session: Session, experiment: ExperimentRecord) -> PlotC
     others = [name for name in present if name != "instance"]
     if "instance" not in present or not others:
         return None
-    return PlotCatalog(session, experiment, normalizations=",".join(others))
+    return PlotCatalog(session, experiment, normalizations=",".join(others), is_compact=_is_small(experiment))
+
+
+def _is_small(experiment: ExperimentRecord) -> bool:
+    return len(group_by_label(experiment.runs)) <= MOST_SMALL_LINES
 
 
 def _read_mean(result: ConfigurationResult) -> float:

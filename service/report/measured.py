@@ -106,10 +106,11 @@ def make_plot(material: Material, name: str, *, is_without_instance: bool = Fals
         others = dict.fromkeys(run.config.normalization for run in material.experiment.runs)
         query = f"?normalizations={','.join(other for other in others if other != 'instance')}"
     return Picture(
-        title=catalog.titles[name],
+        title=f"{catalog.titles[name]}, without instance norm" if query else catalog.titles[name],
         path=f"/experiments/{material.experiment.id}/plots/{name}.png{query}",
         media_type=MEDIA_TYPES["svg"],
         draw=partial(_draw, catalog, name),
+        is_small=catalog.is_small(name),
     )
 
 

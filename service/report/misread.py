@@ -4,18 +4,28 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from service.agreement import count_agreement, find_missed_by_every_run, find_missed_only, select_missed
+from service.agreement import (
+    OnlyMissed,
+    count_agreement,
+    find_missed_by_every_run,
+    find_missed_only,
+    select_missed,
+)
 from service.answers import Answers
 from service.confusion import count_by_configuration, count_confusions, find_most_confused
 from service.mistake_sheets import collect_mistakes, make_strips
 from service.mistake_views import collect_images
 from service.plotting.confusion import draw_confusions
 from service.plotting.misclassified import draw_misclassified, draw_misclassified_by_run
-from service.plotting.shared_mistakes import MOST_TILES, draw_shared_mistakes
+from service.plotting.shared_mistakes import draw_shared_mistakes
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section
 from service.report.material import Material
 from service.report.measured import MOST_RUNS_DRAWN, make_sheet
 from service.wording import count_words
+
+MOST_TILES, MOST_TILES_APART, TILE_COLUMNS = 14, 8, 2
+"""On the sheet of all and on those of what every run or one normalization alone misses: what a page of paper
+holds at a size that can be read. The service shows more."""
 
 
 def write_mistakes(material: Material) -> Section:
@@ -61,21 +71,24 @@ def _describe_agreement(material: Material, answers: Answers) -> list[str]:
     ]
     if num_runs > 1:
         every = find_missed_by_every_run(answers.is_missed)
-        lines.append(f"{count_words(len(every), 'image')} missed by every run.")
+        lines.append(f"Missed by every run: {count_words(len(every), 'image')}.")
         half = int(counts[num_runs // 2 + 1 :].sum())
-        lines.append(f"{count_words(half, 'image')} missed by more than half of the runs.")
+        lines.append(f"Missed by more than half of the runs: {count_words(half, 'image')}.")
     only = find_missed_only(answers.is_missed, [run.config.normalization for run in answers.runs])
     if len(only) > 1:
-        lines += [
-            f"Missed by most runs of {one.normalization} and by no other run: "
-            f"{count_words(len(one.by_most), 'image')}, {len(one.by_all)} of them by all "
-            f"{count_words(one.num_runs, 'run')} of it."
-            for one in only
-        ]
+        lines += [_describe_only(one) for one in only]
     unfinished = len(material.experiment.runs) - num_runs
     if unfinished:
-        lines.append(f"{count_words(unfinished, 'run')} not completed, and so not counted here.")
+        lines.append(f"Not completed, and so not counted here: {count_words(unfinished, 'run')}.")
     return lines
+
+
+def _describe_only(one: OnlyMissed) -> str:
+    found = count_words(len(one.by_most), "image")
+    if one.num_runs == 1:
+        return f"Missed by the run of {one.normalization} alone: {found}."
+    every = f"{len(one.by_all)} of them by all {one.num_runs} of its runs"
+    return f"Missed by most runs of {one.normalization} and by no other run: {found}, {every}."
 
 
 def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
@@ -98,10 +111,11 @@ def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
 
 def _draw_shared(material: Material, answers: Answers, missed_by: str) -> Figure:
     indices = select_missed(answers, missed_by=missed_by)
-    shown = collect_images(answers, indices[:MOST_TILES], experiment=material.experiment)
+    most = MOST_TILES if missed_by == "any" else MOST_TILES_APART
+    shown = collect_images(answers, indices[:most], experiment=material.experiment)
     words = {"any": "misclassified", "every": "missed by every run"}
     title = f"{material.experiment.name}: {words.get(missed_by, f'missed by {missed_by} alone')}"
-    return draw_shared_mistakes(shown, title=title, num_total=len(indices))
+    return draw_shared_mistakes(shown, title=title, num_total=len(indices), num_columns=TILE_COLUMNS)
 
 
 def _make_run_sheets(material: Material, answers: Answers) -> list[Block]:

@@ -1,6 +1,6 @@
 """The report's opening: what was asked, of what, and with which networks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lab.architecture import LayerDescription, describe_layers
@@ -64,7 +64,7 @@ def write_configurations(material: Material) -> Section:
     shared, varying = _split_recipe(configs)
     headings = ("configuration", "normalization", "λ1", "λ2", "penalized", "groups", "γ, β", "dropout")
     table = Table(
-        headings=(*headings, *(_name(field) for field in varying), "parameters"),
+        headings=(*headings, *(field.replace("_", " ") for field in varying), "parameters"),
         rows=[
             (
                 config.label,
@@ -82,7 +82,7 @@ def write_configurations(material: Material) -> Section:
         ],
         caption="The loss is cross-entropy + λ1·Σ|w| + λ2·Σw².",
     )
-    recipe = "; ".join(f"{_name(field)} {_write_value(getattr(configs[0], field))}" for field in shared)
+    recipe = "; ".join(_write_setting(field, getattr(configs[0], field)) for field in shared)
     return Section("configurations", "Configurations", [table, Paragraph(f"The same for all: {recipe}.")])
 
 
@@ -112,8 +112,7 @@ def write_architecture(material: Material) -> Section:
         )
     if len(distinct) > len(shown):
         blocks.append(Bullets([f"{len(distinct) - len(shown)} more variants of the network are not drawn."]))
-    for layers, labels in shown:
-        blocks += [Heading(f"Layer by layer: {_list_labels(labels)}"), _tabulate(layers)]
+    blocks += [Heading("Layer by layer"), _tabulate(dict(shown))]
     return Section("architecture", "Architecture", blocks)
 
 
@@ -147,32 +146,50 @@ def _draw(layers: Sequence[LayerDescription], labels: Sequence[str]) -> bytes:
     return render(draw_architecture(layers, title=_list_labels(labels)), image_format="svg")
 
 
-def _tabulate(layers: Sequence[LayerDescription]) -> Table:
+def _tabulate(variants: Mapping[tuple[LayerDescription, ...], Sequence[str]]) -> Table:
+    """One row a layer, with the parameters it has in each variant; one without normalization lacks a few."""
+    longest = max(variants, key=len)
+    parameters = [{layer.name: layer.parameters for layer in variant} for variant in variants]
     rows = [
         (
             str(layer.row),
-            layer.type,
-            layer.detail,
+            "normalization" if layer.name.startswith("norm") else f"{layer.type} {layer.detail}".strip(),
             "×".join(map(str, layer.output_shape)),
-            f"{layer.parameters:,}" if layer.parameters else "–",
-            f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
+            _write_count(layer.multiply_adds),
+            *(_write_count(counts.get(layer.name, 0)) for counts in parameters),
         )
-        for layer in layers
+        for layer in longest
+        if layer.type not in ("ReLU", "Dropout")
     ]
-    parameters = sum(layer.parameters for layer in layers)
-    total = ("", "total", "", "", f"{parameters:,}", f"{sum(layer.multiply_adds for layer in layers):,}")
-    headings = ("row", "layer", "", "output C×H×W", "parameters", "multiply-adds")
-    return Table(headings=headings, rows=[*rows, total])
+    total = f"{sum(layer.multiply_adds for layer in longest):,}"
+    sums = [f"{sum(counts.values()):,}" for counts in parameters]
+    names = [f"parameters: {_list_labels(labels)}" for labels in variants.values()]
+    return Table(
+        headings=("row", "layer", "output C×H×W", "multiply-adds", *names),
+        rows=[*rows, ("", "total", "", total, *sums)],
+        caption="ReLU and dropout follow each normalization and have no parameters.",
+    )
+
+
+def _write_count(count: int) -> str:
+    return f"{count:,}" if count else "–"
 
 
 def _list_labels(labels: Sequence[str]) -> str:
     return join_words(labels if len(labels) <= 4 else [*labels[:3], f"{len(labels) - 3} more"])
 
 
-def _name(field: str) -> str:
-    return {"rotation_degrees": "rotation ±°", "validation_size": "images held out"}.get(
-        field, field.replace("_", " ")
-    )
+def _write_setting(field: str, value: object) -> str:
+    """A field of the recipe and its value in words."""
+    match field:
+        case "rotation_degrees":
+            return f"rotation by up to ±{value:g}°"
+        case "validation_size":
+            return f"{value:,} training images held out"
+        case "schedule_metric":
+            return f"learning rate steered by the {value} loss"
+        case _:
+            return f"{field.replace('_', ' ')} {_write_value(value)}"
 
 
 def _write_value(value: object) -> str:

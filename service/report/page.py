@@ -1,6 +1,7 @@
 """A report as one HTML page: no script, nothing loaded from elsewhere, light and dark, ready to print."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from service.appendix.page import COLORS
@@ -31,8 +32,9 @@ def write_html(report: Report) -> str:
     contents = "".join(
         f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>' for section in report.sections
     )
+    numbers = itertools.count(1)
     sections = "".join(
-        _write_section(section, number) for number, section in enumerate(report.sections, start=1)
+        _write_section(section, place, numbers) for place, section in enumerate(report.sections, start=1)
     )
     title = escape(report.title)
     return (
@@ -45,13 +47,15 @@ def write_html(report: Report) -> str:
     )
 
 
-def _write_section(section: Section, number: int) -> str:
-    blocks = "".join(_write_block(block) for block in section.blocks)
+def _write_section(section: Section, number: int, numbers: Iterator[int]) -> str:
+    blocks = "".join(_write_block(block, numbers) for block in section.blocks)
     title = f'<span class="number">{number}</span> {escape(section.title)}'
-    return f'\n<section class="part" id="{section.anchor}"><h2>{title}</h2>{blocks}</section>'
+    inside = f'<h2>{title}</h2><div class="flow">{blocks}</div>'
+    return f'\n<section class="part" id="{section.anchor}">{inside}</section>'
 
 
-def _write_block(block: Block) -> str:
+def _write_block(block: Block, numbers: Iterator[int]) -> str:
+    """The block as HTML; ``numbers`` has the number of the next figure."""
     match block:
         case Heading(text):
             return f"<h3>{escape(text)}</h3>"
@@ -60,23 +64,31 @@ def _write_block(block: Block) -> str:
         case Bullets(items, is_caution):
             name = "notes" if is_caution else "plain"
             return f'<ul class="{name}">{_write_items(items)}</ul>'
-        case Finding(claim, standing, words):
-            tone = next((tone for word, tone in TONES.items() if standing.startswith(word)), "open")
-            return (
-                f'<div class="finding {tone}"><h4>{escape(claim)}'
-                f' <span class="standing">{escape(standing)}</span></h4><ul>{_write_items(words)}</ul></div>'
-            )
+        case Finding():
+            return _write_finding(block)
         case Code(text):
             return f"<pre><code>{escape(text)}</code></pre>"
         case Ready(html, _):
             return f'<div class="ready">{html}</div>'
         case Picture():
-            source = write_data_url(block.draw(), media_type=block.media_type)
-            title = escape(block.title)
-            picture = f'<img src="{source}" alt="{title}">'
-            return f'<figure class="plot">{picture}<figcaption>{title}</figcaption></figure>'
+            return _write_picture(block, next(numbers))
         case Table():
             return _write_table(block)
+
+
+def _write_finding(finding: Finding) -> str:
+    tone = next((tone for word, tone in TONES.items() if finding.standing.startswith(word)), "open")
+    standing = f'<span class="standing">{escape(finding.standing)}</span>'
+    head = f"<h4>{escape(finding.claim)} {standing}</h4>"
+    return f'<div class="finding {tone}">{head}<ul>{_write_items(finding.words)}</ul></div>'
+
+
+def _write_picture(picture: Picture, number: int) -> str:
+    source = write_data_url(picture.draw(), media_type=picture.media_type)
+    title = escape(picture.title)
+    size = "small" if picture.is_small else "large"
+    caption = f"<figcaption><b>Figure {number}.</b> {title}</figcaption>"
+    return f'<figure class="plot {size}"><img src="{source}" alt="{title}">{caption}</figure>'
 
 
 def _write_items(items: Sequence[str]) -> str:
@@ -86,7 +98,7 @@ def _write_items(items: Sequence[str]) -> str:
 def _write_table(table: Table) -> str:
     names = ["n" if is_numeric else "t" for is_numeric in table.is_numeric]
     head = "".join(
-        f'<th class="{name}">{escape(heading)}</th>'
+        f'<th class="{name}">{_keep_together(escape(heading))}</th>'
         for name, heading in zip(names, table.headings, strict=True)
     )
     rows = "".join(
@@ -98,3 +110,8 @@ def _write_table(table: Table) -> str:
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     inside = f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="scroll"><table class="data">{inside}</table></div>'
+
+
+def _keep_together(heading: str) -> str:
+    """A difference stays on one line."""
+    return heading.replace(" − ", "\u00a0−\u00a0")

@@ -19,6 +19,8 @@ STUDY_FINAL_PERCENT = {"group": 99.32, "batch": 99.15, "layer": 98.95, "instance
 
 STUDY_DATASET, STUDY_EPOCHS = "mnist", 25
 STABILITY_EPOCHS = 5
+FAIR_GRID = "fair-grid"
+"""The preset that crosses normalizations with penalties."""
 
 
 def write_study_claims(material: Material) -> list[Block]:
@@ -82,7 +84,7 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
             "The study's are of a single seed and carry no interval of their own."
         )
     table = Table(
-        headings=("margin", "in the study, points", "here [95 % interval]"),
+        headings=("margin, in points", "in the study", "here [95 % interval]"),
         rows=[
             (f"{lead.first} − {lead.second}", write_points(margin), write_difference(lead))
             for lead, margin in zip(leads, margins, strict=True)
@@ -122,7 +124,7 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
             f"Standard deviation of test accuracy over the last {num_epochs} epochs, in points, mean over "
             f"seeds: {', '.join(means)}.",
             *(
-                f"{other} − {group}: {write_difference(finding)}; {finding.verdict}."
+                f"{other} − {group}: {write_difference(finding, unit=' points')}; {finding.verdict}."
                 for other, finding in zip(others, findings, strict=True)
             ),
         ],
@@ -138,14 +140,7 @@ def _judge_regularization(
     words = [f"{pair.a} and {pair.b} differ in {join_words(pair.differing)}." for pair in confounded]
     if not confounded:
         return [Finding(claim, "ruled out here", ["Every pair differs in the normalization alone."])]
-    grid = {
-        "dataset": material.experiment.dataset,
-        "grid": {
-            "normalization": ["batch", "group", "layer", "instance"],
-            "penalty": ["none", "l1", "l2", "l1+l2"],
-        },
-        "seeds": 6,
-    }
+    request = {"preset": FAIR_GRID, "dataset": material.experiment.dataset}
     return [
         Finding(
             claim,
@@ -154,10 +149,10 @@ def _judge_regularization(
                 f"{len(confounded)} of {len(pairs)} pairs change something else together with the "
                 "normalization, so that no number of seeds can say which of them did it.",
                 *words,
-                "A grid can tell them apart, with the penalty held fixed:",
+                "A grid of all combinations can tell them apart, with the penalty held fixed:",
             ],
         ),
-        Code(f"-d '{json.dumps(grid)}'"),
+        Code(f"curl -X POST $LAB/experiments -d '{json.dumps(request)}'"),
     ]
 
 

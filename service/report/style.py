@@ -3,6 +3,7 @@
 TONES = {
     "supported in part": "part",
     "supported": "yes",
+    "yes": "yes",
     "better": "yes",
     "agrees in part": "part",
     "agrees": "yes",
@@ -19,30 +20,34 @@ STYLE = """
 }
 .kicker { margin: 0; color: var(--accent); font-weight: 600; font-size: .85rem; letter-spacing: .02em; }
 header h1 { font-size: 2.1rem; margin: .2rem 0 1rem; text-wrap: balance; }
-header dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .6rem 1.5rem;
-  margin: 0; padding: .9rem 0; border-block: 1px solid var(--rule); }
+header dl { display: flex; flex-wrap: wrap; gap: .6rem 2.4rem; margin: 0; padding: .9rem 0;
+  border-block: 1px solid var(--rule); }
 dt { color: var(--faded); font-size: .8rem; }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
-nav ol { columns: 3 14rem; list-style: none; padding: 0; margin: 1.4rem 0 0; counter-reset: part; }
-nav li { counter-increment: part; padding: .12rem 0; break-inside: avoid; }
-nav li::before { content: counter(part); display: inline-block; width: 1.9em; color: var(--faded); }
+nav ol { columns: 3 16rem; list-style: none; padding: 0; margin: 1.4rem 0 0; counter-reset: part; }
+nav li { counter-increment: part; padding: .12rem 0 .12rem 1.9em; text-indent: -1.9em; break-inside: avoid; }
+nav li::before { content: counter(part); display: inline-block; width: 1.9em; text-indent: 0;
+  color: var(--faded); }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; }
 .part > h2 { font-size: 1.55rem; }
 .number { color: var(--faded); font-weight: 400; margin-right: .25em; }
-.part > h3 { font-size: 1.12rem; margin-top: 2rem; }
-.part > p, .plain { max-width: 46rem; }
+.flow > h3 { font-size: 1.12rem; margin: 1.4rem 0 .3rem; }
+.flow > p, .plain { max-width: 46rem; margin-block: .45rem; }
 .plain { padding-left: 1.2rem; }
 .plain li + li { margin-top: .25rem; }
-.notes { max-width: 44rem; }
-.finding { border-left: 4px solid var(--faded); padding: .1rem 0 .1rem 1rem; margin: 1.3rem 0; }
+.notes { max-width: 44rem; margin-block: .7rem; }
+.finding { border-left: 4px solid var(--faded); padding: .1rem 0 .1rem 1rem; margin: .7rem 0; }
 .finding h4 { font-size: 1.02rem; margin: 0 0 .3rem; }
 .finding ul { margin: 0; padding-left: 1.1rem; }
 .standing { margin-left: .5em; font-size: .85rem; color: var(--faded); font-weight: 600; }
 .yes { border-color: var(--yes); } .yes .standing { color: var(--yes); }
 .no { border-color: var(--no); } .no .standing { color: var(--no); }
-.part.finding, .finding.part { border-color: var(--part); } .finding.part .standing { color: var(--part); }
-.plot { margin: 1.6rem 0; }
+.finding.part { border-color: var(--part); } .finding.part .standing { color: var(--part); }
+.flow { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); column-gap: 1.5rem; }
+.flow > * { grid-column: 1 / -1; min-width: 0; }
+.flow > .small { grid-column: auto; }
+.plot { margin: 1rem 0; }
 .plot img { display: block; max-width: 100%; height: auto; margin: 0 auto; background: #fff;
   border: 1px solid var(--rule); border-radius: 8px; }
 .plot figcaption { margin: .4rem 0 0; }
@@ -55,6 +60,7 @@ a:hover { text-decoration: underline; }
 pre { background: var(--tint); border: 1px solid var(--rule); border-radius: 6px; padding: .7rem .9rem;
   overflow-x: auto; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .ready h2 { font-size: 1.25rem; }
+@media screen and (max-width: 44rem) { .flow > .small { grid-column: 1 / -1; } }
 @page { size: A4; margin: 15mm 14mm 16mm; }
 @media print {
   :root { --accent: #004f80; --yes: #005c45; --no: #8a3208; --part: #5c4500; }
@@ -62,7 +68,7 @@ pre { background: var(--tint); border: 1px solid var(--rule); border-radius: 6px
   header h1 { font-size: 20pt; }
   section + section { break-before: auto; }
   .part > h2 { margin-top: 1.6rem; font-size: 14pt; border-top: 1px solid var(--rule); padding-top: .6rem; }
-  .part > h3, .finding h4, caption { break-after: avoid; }
+  .flow > h3, .finding h4, caption { break-after: avoid; }
   .finding, pre, .notes li { break-inside: avoid; }
   .plot { break-inside: avoid; margin: .8rem 0; }
   .plot img { max-height: 225mm; width: auto; border: 0; border-radius: 0; }

@@ -17,7 +17,7 @@ from service.appendix.working import write_latex, write_steps
 
 STUDY = work_out(STUDY_SAMPLE)
 GROUP = STUDY.sets["group"][0]
-VOID_ELEMENTS = {"meta", "br", "hr"}
+VOID_ELEMENTS = {"meta", "br", "hr", "img"}
 
 
 class PageReader(HTMLParser):

@@ -273,6 +273,24 @@ class TestFactors:
             "the lead of batch over group is lower with penalty none than with penalty l2 by "
         )
 
+    def test_tell_whether_a_factor_matters_at_all(self, client: TestClient, lab: Lab) -> None:
+        """Six seeds are too few for three pairs of normalizations, and enough for the one question."""
+        levels = {"batch": 0.9, "group": 0.8, "layer": 0.9}
+        grid = {"normalization": list(levels), "penalty": ["none", "l1", "l2"]}
+        experiment_id = submit(client, grid=grid, seeds=6)
+        rng = np.random.default_rng(0)
+        finish_runs(lab, experiment_id, lambda config: [levels[config.normalization] + rng.normal(0, 0.01)])
+
+        factors = compare(client, experiment_id)["factors"]
+
+        normalization, penalty = factors["overall"]
+        assert (normalization["factor"], normalization["num_settings"]) == ("normalization", 3)
+        assert normalization["level_means"] == pytest.approx(levels, abs=0.01)
+        assert normalization["outcome"] == "levels_differ"
+        assert "not all alike: from group at 80" in normalization["verdict"]
+        assert (penalty["factor"], penalty["outcome"]) == ("penalty", "no_difference_found")
+        assert {found["outcome"] for found in factors["averages"]["normalization"]} == {"cannot_conclude"}
+
     def test_of_the_study_cannot_be_told_apart(self, client: TestClient) -> None:
         assert compare(client, submit(client))["factors"] is None
 

@@ -9,6 +9,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
+from service.statistics import omnibus
+from service.statistics.omnibus import find_levels_p
 from service.statistics.paired import (
     LEVEL,
     MIN_SEEDS,
@@ -173,6 +175,31 @@ class TestDetectableEffect:
         assert find_detectable_effect(12) < find_detectable_effect(6) < find_detectable_effect(6, 3)
         solved = TTestPower().solve_power(nobs=20, alpha=LEVEL, power=0.8, alternative="two-sided")
         assert find_detectable_effect(20) == pytest.approx(solved, rel=1e-4)
+
+
+class TestLevels:
+    def test_of_two_levels_is_the_sign_flip_test(self) -> None:
+        scores = np.random.default_rng(1).normal([[0.0], [0.9]], 1, (2, 6))
+
+        assert find_levels_p(scores) == pytest.approx(find_sign_flip_p(scores[0] - scores[1]), abs=0.01)
+
+    def test_finds_with_six_seeds_what_pairs_could_not(self) -> None:
+        means = np.array([[0.0], [0.0], [0.0], [0.0], [5.0]])
+        scores = np.random.default_rng(2).normal(means, 1, (5, 6))
+
+        assert find_levels_p(scores) < 0.001
+        # What seeds have in common does not matter.
+        assert find_levels_p(scores + np.arange(6) * 100.0) == find_levels_p(scores)
+
+    def test_of_equal_scores_is_one(self) -> None:
+        assert find_levels_p(np.full((4, 6), 0.9)) == 1.0
+
+    def test_false_alarms_stay_below_the_level(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(omnibus, "NUM_PERMUTATIONS", 199)
+        samples = np.random.default_rng(3).standard_t(3, (1_000, 4, 6))
+        rate = float(np.mean([find_levels_p(sample) <= LEVEL for sample in samples]))
+
+        assert rate <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 1_000)
 
 
 class TestMcNemar:

@@ -106,6 +106,8 @@ class TestEstimate:
         assert plan(configs=[{}], epochs=10, seeds=6) == pytest.approx(6 * 10 * 2)
         assert plan(grid={"normalization": ["batch", "group"]}, epochs=5) == pytest.approx(5 * (2 + 6))
         assert plan(configs=[{}], epochs=1, batch_size=256) == pytest.approx(2)
+        unseen = client.post("/experiments/plan", json={"configs": [{}], "batch_size": 8}).json()
+        assert "It may be far off: no run had batches of 8 yet." in unseen["estimate_basis"]
         half = {"validation_size": 1_437 - NUM_IMAGES // 2, "batch_size": 64}
         assert plan(configs=[{"normalization": "group"}], epochs=1, **half) == pytest.approx(3, rel=1e-2)
         assert client.post("/experiments", json={"configs": [{}], "epochs": 3}).json()[

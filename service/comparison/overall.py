@@ -1,0 +1,90 @@
+"""Whether a factor with three levels or more makes a difference at all."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.comparison.factors import Effect
+from service.comparison.schemas import OverallOut
+from service.comparison.scores import Scores
+from service.statistics.omnibus import find_levels_p
+from service.statistics.paired import LEVEL, MIN_SEEDS, adjust_holm
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Table:
+    """A factor's scores, (levels, seeds), averaged over every setting of the rest that has all levels."""
+
+    factor: str
+    levels: list[str]
+    scores: NDArray[np.float64]
+    num_settings: int
+
+
+def compare_levels(scores: Scores, effects: Sequence[Effect]) -> list[OverallOut]:
+    """One test for each factor that has three levels or more; they are one family."""
+    factors = dict.fromkeys(effect.factor for effect in effects)
+    tables = [
+        table
+        for factor in factors
+        if (table := _tabulate(scores, [effect for effect in effects if effect.factor == factor]))
+    ]
+    tested = [find_levels_p(table.scores) if table.scores.shape[1] else None for table in tables]
+    adjusted = iter(adjust_holm([p for p in tested if p is not None]))
+    return [
+        _view(table, p_value=p, p_holm=None if p is None else next(adjusted))
+        for table, p in zip(tables, tested, strict=True)
+    ]
+
+
+def _tabulate(scores: Scores, effects: Sequence[Effect]) -> _Table | None:
+    by_setting: dict[tuple[tuple[str, str], ...], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
+    levels: dict[str, None] = {}
+    for effect in effects:
+        setting = by_setting[tuple(effect.held_fixed.items())]
+        for level, place in zip(effect.levels, effect.pair, strict=True):
+            setting[level].add(place)
+            levels[level] = None
+    full = [
+        [next(iter(setting[level])) for level in levels]
+        for setting in by_setting.values()
+        if all(len(setting[level]) == 1 for level in levels)
+    ]
+    if len(levels) < 3 or not full:
+        return None
+    mean = np.mean([scores.values[places] for places in full], axis=0)
+    is_known = ~np.isnan(mean).any(axis=0)
+    return _Table(
+        factor=effects[0].factor, levels=list(levels), scores=mean[:, is_known], num_settings=len(full)
+    )
+
+
+def _view(table: _Table, *, p_value: float | None, p_holm: float | None) -> OverallOut:
+    num_seeds = table.scores.shape[1]
+    means = dict(zip(table.levels, table.scores.mean(axis=1).tolist(), strict=True)) if num_seeds else {}
+    found = OverallOut(
+        factor=table.factor,
+        level_means=means,
+        num_settings=table.num_settings,
+        num_seeds=num_seeds,
+        p_value=p_value,
+        p_holm=p_holm,
+        outcome="no_difference_found",
+        verdict=f"no difference found between the {len(table.levels)} levels of {table.factor}",
+    )
+    if num_seeds < MIN_SEEDS or p_holm is None:
+        found.outcome = "cannot_conclude"
+        found.verdict = (
+            f"cannot conclude: fewer than {MIN_SEEDS} seeds ({num_seeds} completed at every level)"
+        )
+    elif p_holm < LEVEL:
+        worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+        found.outcome = "levels_differ"
+        found.verdict = (
+            f"the levels of {table.factor} are not all alike: from {worst} at {means[worst] * 100:.2f} % to "
+            f"{best} at {means[best] * 100:.2f} %; which of them differ, the pairs must tell"
+        )
+    return found
