@@ -1,4 +1,4 @@
-/** What can be done to an experiment: pause, resume, cancel, delete; what cannot be undone is asked for twice. */
+/** Pause, resume, cancel, delete: what cannot be undone is asked for twice. */
 
 import { postJson, removeAt } from "./api.js";
 import { announce, el, failure, fill } from "./dom.js";
@@ -35,7 +35,10 @@ export class Actions {
       this.onDone(await postJson(`/experiments/${this.id}/${action}`));
       announce(`Asked to ${action}.`);
     } catch (error) {
-      fill(this.#failure, failure(error, () => this.#post(action)));
+      fill(
+        this.#failure,
+        failure(error, () => this.#post(action)),
+      );
     }
   }
 
@@ -47,7 +50,8 @@ export class Actions {
 
   async #remove() {
     const words = "Its runs, figures and trained weights are gone for good.";
-    if (!(await confirm({ title: `Delete “${this.name}”?`, words, yes: "Delete it", no: "Keep it" }))) return;
+    const options = { title: `Delete “${this.name}”?`, words, yes: "Delete it", no: "Keep it" };
+    if (!(await confirm(options))) return;
     try {
       await removeAt(`/experiments/${this.id}`);
       this.onDeleted();

@@ -85,7 +85,10 @@ export class Chart {
       if (this.signal.aborted) plotly.purge(this.#canvas);
     } catch (error) {
       if (this.signal.aborted) return;
-      fill(this.#state, failure(error, () => this.draw(describe)));
+      fill(
+        this.#state,
+        failure(error, () => this.draw(describe)),
+      );
     }
   }
 }

@@ -24,7 +24,11 @@ export class CurvesPanel {
     this.hasSeeds = this.configurations.some(({ runIds }) => runIds.length > 1);
     this.isMean = this.hasSeeds;
     this.panels = PANELS.map((metric) => makePanel(metric, signal, (panel) => this.#enlarge(panel)));
-    this.grid = el("div", { class: "panels", hidden: true }, this.panels.map(({ element }) => element));
+    this.grid = el(
+      "div",
+      { class: "panels", hidden: true },
+      this.panels.map(({ element }) => element),
+    );
     this.legend = new Legend(this.configurations, {
       onToggle: (labels, isShown) => this.#toggle(labels, isShown),
       onEmphasize: (label) => this.#emphasize(label),
@@ -59,7 +63,12 @@ export class CurvesPanel {
       log.setAttribute("aria-pressed", this.#isLog);
       this.#draw();
     });
-    const mode = choice("Lines", "lines", { mean: "Mean ± 95 %", runs: "Every run" }, this.isMean ? "mean" : "runs");
+    const mode = choice(
+      "Lines",
+      "lines",
+      { mean: "Mean ± 95 %", runs: "Every run" },
+      this.isMean ? "mean" : "runs",
+    );
     mode.addEventListener("change", ({ target }) => {
       this.isMean = target.value === "mean";
       this.#draw();
@@ -98,7 +107,9 @@ export class CurvesPanel {
     this.#state.hidden = !isEmpty && configurations.length > 0;
     this.grid.hidden = !this.#state.hidden;
     if (!this.#state.hidden) {
-      const words = isEmpty ? "The curves begin with the first epoch." : "Everything is left out; choose something.";
+      const words = isEmpty
+        ? "The curves begin with the first epoch."
+        : "Everything is left out; choose something.";
       return setText(this.#state, words);
     }
     const { runs } = this.live.experiment;
@@ -123,7 +134,12 @@ function makePanel(metric, signal, onEnlarge) {
   const chart = new Chart({ label: `${title} by epoch; the figures are in the table of results`, signal });
   const button = el("button", { type: "button", class: "enlarge", "aria-pressed": "false" });
   button.setAttribute("aria-label", `Enlarge ${title.toLowerCase()}`);
-  const element = el("div", { class: "panel" }, el("div", { class: "panel-head" }, heading, button), chart.element);
+  const element = el(
+    "div",
+    { class: "panel" },
+    el("div", { class: "panel-head" }, heading, button),
+    chart.element,
+  );
   const panel = { metric, chart, heading, button, element };
   button.addEventListener("click", () => onEnlarge(panel));
   return panel;
@@ -140,31 +156,43 @@ class Legend {
     for (const one of configurations) this.#entries.set(one.label, makeEntry(one, onToggle, onEmphasize));
     const chips = el("div", { class: "chips", role: "group", "aria-label": "Normalizations" });
     fill(chips, [...this.#groups.values()]);
-    const list = el("ul", { class: "entries" }, [...this.#entries.values()].map(({ element }) => element));
+    const list = el(
+      "ul",
+      { class: "entries" },
+      [...this.#entries.values()].map(({ element }) => element),
+    );
     this.element = el("div", { class: "legend" }, names.length > 1 && chips, list);
   }
 
   /** Every configuration's mean of the newest test accuracies. */
   update(curves) {
     for (const { label, runIds } of this.configurations) {
-      const values = runIds.map((id) => curves.get(id)?.test_accuracy.at(-1)).filter((value) => value !== undefined);
-      setText(this.#entries.get(label).figure, values.length > 0 ? percent(summarize(values).mean, 1) : "–");
+      const values = runIds
+        .map((id) => curves.get(id)?.test_accuracy.at(-1))
+        .filter((value) => value !== undefined);
+      const mean = values.length > 0 ? summarize(values).mean : null;
+      setText(this.#entries.get(label).figure, percent(mean, 1));
     }
   }
 
   show(hidden) {
     for (const [label, { button }] of this.#entries) button.setAttribute("aria-pressed", !hidden.has(label));
-    for (const [name, chip] of this.#groups) chip.setAttribute("aria-pressed", !this.#labels(name).every((label) => hidden.has(label)));
+    for (const [name, chip] of this.#groups)
+      chip.setAttribute("aria-pressed", !this.#labels(name).every((label) => hidden.has(label)));
   }
 
   #labels(name) {
-    return this.configurations.filter(({ normalization }) => normalization === name).map(({ label }) => label);
+    return this.configurations
+      .filter(({ normalization }) => normalization === name)
+      .map(({ label }) => label);
   }
 
   #makeGroup(name, onToggle) {
     const chip = el("button", { type: "button", class: "chip", "aria-pressed": "true" });
     fill(chip, el("span", { class: `swatch norm-${name}` }), name);
-    chip.addEventListener("click", () => onToggle(this.#labels(name), chip.getAttribute("aria-pressed") === "false"));
+    chip.addEventListener("click", () =>
+      onToggle(this.#labels(name), chip.getAttribute("aria-pressed") === "false"),
+    );
     return chip;
   }
 }

@@ -51,9 +51,19 @@ export function field(label, control) {
 /** Several values side by side, of which one is chosen; a `change` of it bubbles up from its radio button. */
 export function choice(legend, name, titles, chosen) {
   const labels = Object.entries(titles).map(([value, title]) =>
-    el("label", {}, el("input", { type: "radio", name, value, checked: value === chosen }), el("span", {}, title)),
+    el(
+      "label",
+      {},
+      el("input", { type: "radio", name, value, checked: value === chosen }),
+      el("span", {}, title),
+    ),
   );
-  return el("fieldset", {}, el("legend", { class: "unseen" }, legend), el("div", { class: "choice" }, labels));
+  return el(
+    "fieldset",
+    {},
+    el("legend", { class: "unseen" }, legend),
+    el("div", { class: "choice" }, labels),
+  );
 }
 
 /** A status as a word with a coloured dot. */

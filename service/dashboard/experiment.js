@@ -4,7 +4,19 @@ import { getJson } from "./api.js";
 import { Actions } from "./actions.js";
 import { loadPlotly } from "./charts.js";
 import { CurvesPanel } from "./curves.js";
-import { announce, el, failure, fill, note, progressBar, section, setProgress, setStatus, setText, statusBadge } from "./dom.js";
+import {
+  announce,
+  el,
+  failure,
+  fill,
+  note,
+  progressBar,
+  section,
+  setProgress,
+  setStatus,
+  setText,
+  statusBadge,
+} from "./dom.js";
 import { FigureFiles } from "./figures.js";
 import { Findings } from "./findings.js";
 import { age, count, duration, moment, share } from "./format.js";
@@ -34,7 +46,11 @@ export function mount(main, { signal, parts: [id] }) {
   function showDeleted() {
     announce("The experiment is deleted.");
     const back = el("a", { href: "#/" }, "All experiments");
-    fill(main, el("h1", {}, `Experiment ${id}`), note("empty", el("p", {}, "It is deleted."), el("p", {}, back)));
+    fill(
+      main,
+      el("h1", {}, `Experiment ${id}`),
+      note("empty", el("p", {}, "It is deleted."), el("p", {}, back)),
+    );
   }
 
   async function follow() {
@@ -111,7 +127,8 @@ class ExperimentView {
     this.#time.title = moment(created);
     setText(this.#time, age(created));
     const seeds = new Set(runs.map(({ seed }) => seed)).size;
-    const facts = `${dataset} · ${count(size, "run")}, ${count(seeds, "seed")}, ${count(runs[0]?.epochs ?? 0, "epoch")} · `;
+    const extent = [count(size, "run"), count(seeds, "seed"), count(runs[0]?.epochs ?? 0, "epoch")];
+    const facts = `${dataset} · ${extent.join(", ")} · `;
     const mistakes = el("a", { href: `#/experiments/${id}/mistakes` }, "Misclassified images");
     return el(
       "header",

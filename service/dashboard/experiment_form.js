@@ -41,11 +41,23 @@ export class ExperimentForm {
     this.#grid = el(
       "div",
       { class: "grid-fields" },
-      checks("Normalizations", "normalization", pairUp(NORMALIZATIONS), ["batch", "group", "layer", "instance"]),
+      checks("Normalizations", "normalization", pairUp(NORMALIZATIONS), [
+        "batch",
+        "group",
+        "layer",
+        "instance",
+      ]),
       hint("The layer after each 3×3 convolution; “none” leaves it out."),
       checks("Penalties", "penalty", PENALTIES, ["none", "l2"]),
-      hint("Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². The grid has every normalization with every penalty."),
-      text("dropout", "Dropout", "Share of activations left out while training; several, with commas, are compared too.", { placeholder: "0.01" }),
+      hint(
+        "Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². Each goes with every normalization.",
+      ),
+      text(
+        "dropout",
+        "Dropout",
+        "Share of activations left out while training; several, with commas, are compared too.",
+        { placeholder: "0.01" },
+      ),
     );
     this.element = el(
       "form",
@@ -57,10 +69,17 @@ export class ExperimentForm {
         { class: "fields" },
         described("dataset", "Data set", "What the networks learn to read.", datasetMenu(datasets)),
         text("name", "Name", "How you find it again; made up if left empty.", { maxlength: 200 }),
-        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", { min: 1 }),
+        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", {
+          min: 1,
+        }),
         number("epochs", "Epochs", "How often a run goes through all training images.", { min: 1 }),
       ),
-      el("details", {}, el("summary", {}, "Recipe and priority"), el("div", { class: "fields" }, recipeFields())),
+      el(
+        "details",
+        {},
+        el("summary", {}, "Recipe and priority"),
+        el("div", { class: "fields" }, recipeFields()),
+      ),
     );
     this.element.addEventListener("input", () => this.#fit());
     this.#fit();
@@ -82,7 +101,7 @@ export class ExperimentForm {
     return body;
   }
 
-  /** Show what belongs to the preset chosen: the grid's own fields, and what is meant where nothing is entered. */
+  /** Show what belongs to the preset chosen: the grid's fields, and what an empty field means. */
   #fit() {
     const preset = this.presets.get(new FormData(this.element).get("preset"));
     this.#grid.hidden = preset !== undefined;
@@ -95,9 +114,14 @@ export class ExperimentForm {
 
 function readGrid(data) {
   const grid = { normalization: data.getAll("normalization"), penalty: data.getAll("penalty") };
-  const dropout = data.get("dropout").split(",").map((part) => part.trim()).filter((part) => part !== "");
+  const dropout = data
+    .get("dropout")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
   // What is no number goes as it is: the service says what is wrong with it.
-  if (dropout.length > 0) grid.dropout = dropout.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
+  if (dropout.length > 0)
+    grid.dropout = dropout.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
   return grid;
 }
 
@@ -107,7 +131,12 @@ function presetChoice(presets) {
     const words = el("span", {}, el("strong", {}, title), el("span", { class: "quiet" }, sentence));
     return el("label", { class: "preset" }, input, words);
   };
-  const own = card(GRID, "Your own grid", "Every normalization with every penalty that you tick below.", true);
+  const own = card(
+    GRID,
+    "Your own grid",
+    "Every normalization with every penalty that you tick below.",
+    true,
+  );
   const cards = presets.map(({ name, title, description }) => card(name, title, description, false));
   return el("fieldset", { class: "presets" }, el("legend", {}, "What to compare"), own, cards);
 }
@@ -118,7 +147,10 @@ function recipeFields() {
   );
   const options = Object.entries(SCHEDULES).map(([value, title]) => el("option", { value }, title));
   const schedule = el("select", { id: "schedule", name: "schedule" }, options);
-  return [...inputs, described("schedule", "Schedule", "How the learning rate changes over the epochs.", schedule)];
+  return [
+    ...inputs,
+    described("schedule", "Schedule", "How the learning rate changes over the epochs.", schedule),
+  ];
 }
 
 function datasetMenu(datasets) {

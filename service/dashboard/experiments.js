@@ -79,7 +79,10 @@ class ExperimentList {
   }
 
   #fail(error) {
-    fill(this.#state, failure(error, () => this.#refresh().catch((again) => this.#fail(again))));
+    fill(
+      this.#state,
+      failure(error, () => this.#refresh().catch((again) => this.#fail(again))),
+    );
   }
 
   async #loadMore() {
@@ -93,7 +96,11 @@ class ExperimentList {
       this.#setCursor(page.next_cursor);
       fill(this.#moreState);
     } catch (error) {
-      if (!this.signal.aborted) fill(this.#moreState, failure(error, () => this.#loadMore()));
+      if (!this.signal.aborted)
+        fill(
+          this.#moreState,
+          failure(error, () => this.#loadMore()),
+        );
     }
     this.#isLoading = false;
   }

@@ -14,8 +14,15 @@ export class FigureFiles {
   constructor(id, signal) {
     this.id = id;
     this.links = FORMATS.map((format) => [format, fileLink(format.toUpperCase(), "")]);
-    const curves = fileLink("Curves as JSON", `/experiments/${id}/curves`, { name: `experiment-${id}-curves.json` });
-    const links = el("p", { class: "links" }, this.links.map(([, link]) => link), curves);
+    const curves = fileLink("Curves as JSON", `/experiments/${id}/curves`, {
+      name: `experiment-${id}-curves.json`,
+    });
+    const links = el(
+      "p",
+      { class: "links" },
+      this.links.map(([, link]) => link),
+      curves,
+    );
     this.element = el("div", { class: "row figure-files" }, field("Figure as a file", this.#menu), links);
     this.#menu.addEventListener("change", () => this.#point());
     this.#point();
@@ -31,7 +38,10 @@ export class FigureFiles {
   async #load(signal) {
     try {
       const { plots } = await getJson(`/experiments/${this.id}/plots`, signal);
-      fill(this.#menu, plots.map(({ name, title }) => el("option", { value: name }, title)));
+      fill(
+        this.#menu,
+        plots.map(({ name, title }) => el("option", { value: name }, title)),
+      );
       this.#point();
     } catch (error) {
       // The overview can be had all the same.

@@ -34,7 +34,10 @@ export class Picture {
     } catch (error) {
       if (turn !== this.#newest || this.signal.aborted) return;
       this.#image.hidden = true;
-      fill(this.#state, failure(error, () => this.load(path, alt)));
+      fill(
+        this.#state,
+        failure(error, () => this.load(path, alt)),
+      );
     }
     this.element.removeAttribute("aria-busy");
   }
@@ -53,7 +56,7 @@ export class Picture {
   }
 }
 
-/** A link to a file of the API, saved under `name` if there is one; `label` names it where `text` would not. */
+/** A link to a file of the API, saved as `name` if there is one; `label` says more than `text`. */
 export function fileLink(text, path, { name = null, label = null } = {}) {
   const link = el("a", { href: path, "aria-label": label, download: name });
   setText(link, text);

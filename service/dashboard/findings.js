@@ -50,7 +50,9 @@ export class Findings {
       const path = `/experiments/${this.live.id}`;
       const { reference } = this.verdicts;
       const query = reference === null ? "" : `?reference=${encodeURIComponent(reference)}`;
-      const asked = [`${path}/results`, `${path}/comparison${query}`].map((address) => getJson(address, this.signal));
+      const asked = [`${path}/results`, `${path}/comparison${query}`].map((address) =>
+        getJson(address, this.signal),
+      );
       const [results, comparison] = await Promise.all(asked);
       if (reference !== this.verdicts.reference) return;
       this.results.update(results);
@@ -59,7 +61,10 @@ export class Findings {
       fill(this.#failure);
     } catch (error) {
       if (this.signal.aborted) return;
-      fill(this.#failure, failure(error, () => this.update()));
+      fill(
+        this.#failure,
+        failure(error, () => this.update()),
+      );
     } finally {
       this.#isAsking = false;
     }

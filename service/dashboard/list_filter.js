@@ -9,7 +9,12 @@ const NAMES = ["search", "status", "dataset"];
 const TYPING_MS = 200;
 
 export class ListFilter {
-  #search = el("input", { type: "search", id: "search", placeholder: "Search by name or number", maxlength: 100 });
+  #search = el("input", {
+    type: "search",
+    id: "search",
+    placeholder: "Search by name or number",
+    maxlength: 100,
+  });
   #status = menu("status", "Any status", STATUSES);
   #dataset = menu("dataset", "Any data set", []);
   #rest;

@@ -20,7 +20,13 @@ export function listConfigurations(runs) {
       const look = `${normalization} ${penalty}`;
       const place = rivals.get(look) ?? 0;
       rivals.set(look, place + 1);
-      found.set(label, { label, normalization, penalty, marker: MARKERS[place % MARKERS.length], runIds: [] });
+      found.set(label, {
+        label,
+        normalization,
+        penalty,
+        marker: MARKERS[place % MARKERS.length],
+        runIds: [],
+      });
     }
     found.get(label).runIds.push(id);
   }

@@ -1,4 +1,4 @@
-/** A new experiment: how many runs the form means and how long they take is said at once, and the curl line. */
+/** A new experiment: how many runs the form means and how long they take is said at once. */
 
 import { getJson, postJson, writeCurl } from "./api.js";
 import { el, failure, fill, note, section, setText, shellLine } from "./dom.js";
@@ -44,7 +44,11 @@ class NewExperiment {
     this.signal = signal;
     const summary = el("div", { "aria-live": "polite" }, this.#size, this.#time, this.#basis, this.#hints);
     const shell = el("div", {}, el("h3", {}, "The same from a shell"), this.#shell.element);
-    const aside = el("div", { class: "plan" }, section("What it means", summary, this.#failure, this.#button, shell));
+    const aside = el(
+      "div",
+      { class: "plan" },
+      section("What it means", summary, this.#failure, this.#button, shell),
+    );
     this.element = el("div", { class: "composer" }, form.element, aside);
     form.element.addEventListener("input", () => this.#plan(TYPING_MS));
     form.element.addEventListener("submit", (event) => this.#submit(event));
@@ -78,12 +82,22 @@ class NewExperiment {
     }
   }
 
-  #show({ configurations, seeds, num_runs: runs, estimated_seconds: seconds, estimate_basis: basis, warnings }) {
+  #show({
+    configurations,
+    seeds,
+    num_runs: runs,
+    estimated_seconds: seconds,
+    estimate_basis: basis,
+    warnings,
+  }) {
     const product = `${count(configurations.length, "configuration")} × ${count(seeds.length, "seed")}`;
     setText(this.#size, `${product} = ${count(runs, "run")}`);
     setText(this.#time, seconds === null ? "" : `About ${about(seconds)} once its turn has come.`);
     setText(this.#basis, basis);
-    fill(this.#hints, warnings.map((sentence) => el("li", {}, sentence)));
+    fill(
+      this.#hints,
+      warnings.map((sentence) => el("li", {}, sentence)),
+    );
     this.#button.disabled = false;
   }
 
@@ -105,5 +119,7 @@ class NewExperiment {
 
 /** A page that is not served from this machine or over TLS has no `randomUUID`. */
 function makeKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
 }

@@ -24,7 +24,11 @@ const RUN_COLUMNS = [
 ];
 const CONFIGURATION_COLUMNS = [
   { title: "Configuration", sortBy: (row) => row.label, read: readLabel, isText: true },
-  { title: "Seeds", sortBy: (row) => row.num_completed, read: (row) => `${row.num_completed} of ${row.num_runs}` },
+  {
+    title: "Seeds",
+    sortBy: (row) => row.num_completed,
+    read: (row) => `${row.num_completed} of ${row.num_runs}`,
+  },
   { title: "Parameters", sortBy: (row) => row.parameters, read: (row) => whole(row.parameters) },
   { title: "Test accuracy", sortBy: (row) => row.final_test_accuracy?.mean ?? null, read: readSpread },
   summary("Lowest", "final_test_accuracy", ({ min }) => percent(min), "min"),
@@ -45,10 +49,10 @@ const CONFIGURATION_COLUMNS = [
 ];
 const LEGENDS = {
   configurations:
-    "Means over the seeds completed, at the last epoch; test accuracy ± half its 95 % interval (Student's t). " +
+    "Means over the completed seeds, at the last epoch; test accuracy ± half its 95 % interval. " +
     "Train − test and stability (how far test accuracy wanders over the last five epochs) are in points.",
   runs:
-    "Best test is the highest of all epochs (which one in brackets): picked on the test set, so optimistic. " +
+    "Best test is the highest of all epochs (which, in brackets): picked on the test set, so optimistic. " +
     "Last-5 mean is the mean test accuracy of the last five epochs; train − test is in percentage points.",
 };
 
@@ -64,7 +68,14 @@ export class ResultsPanel {
     const mode = choice("Rows", "rows", titles, hasSeeds ? "configurations" : "runs");
     mode.addEventListener("change", ({ target }) => this.#show(target.value));
     const tables = Object.values(this.tables).map(({ element }) => element);
-    this.element = el("div", {}, el("div", { class: "row controls" }, mode), tables, this.#legend, resultLinks(id));
+    this.element = el(
+      "div",
+      {},
+      el("div", { class: "row controls" }, mode),
+      tables,
+      this.#legend,
+      resultLinks(id),
+    );
     this.#show(hasSeeds ? "configurations" : "runs");
   }
 
@@ -90,7 +101,9 @@ function readBest(row) {
 
 function readSpread({ final_test_accuracy: found }) {
   if (found === null) return "–";
-  return found.ci_low === null ? percent(found.mean) : `${percent(found.mean)} ± ${points((found.ci_high - found.ci_low) / 2)}`;
+  return found.ci_low === null
+    ? percent(found.mean)
+    : `${percent(found.mean)} ± ${points((found.ci_high - found.ci_low) / 2)}`;
 }
 
 /** A column of one of a configuration's summaries; null before the first run is completed. */
@@ -114,7 +127,9 @@ function resultLinks(id) {
     { class: "links" },
     "Download: ",
     fileLink("CSV", `${path}?format=csv`, { name: `${name}.csv` }),
-    fileLink("CSV by configuration", `${path}?format=csv&by=configuration`, { name: `${name}-by-configuration.csv` }),
+    fileLink("CSV by configuration", `${path}?format=csv&by=configuration`, {
+      name: `${name}-by-configuration.csv`,
+    }),
     fileLink("Markdown", `${path}?format=markdown`, { name: `${name}.md` }),
     fileLink("LaTeX", `${path}?format=latex`, { name: `${name}.tex` }),
     fileLink("JSON", path, { name: `${name}.json` }),

@@ -63,7 +63,10 @@ class SystemView {
     const details = await Promise.all(
       running.experiments.map(({ id }) => getJson(`/experiments/${id}`, this.signal)),
     );
-    this.#showWorkers(workers, details.flatMap(({ runs }) => runs));
+    this.#showWorkers(
+      workers,
+      details.flatMap(({ runs }) => runs),
+    );
     this.#showQueue(system.num_runs_by_status, [...running.experiments, ...queued.experiments]);
     fill(this.#datasets, datasets.map(describeDataset));
     this.#showFacts(system);
@@ -78,19 +81,36 @@ class SystemView {
       const run = runs.find((one) => one.worker === worker.id && one.status === "running");
       return workerItem(worker, run);
     });
-    const none = el("li", {}, note("warning", "No worker is there. Start one with: ", el("code", {}, "python -m worker")));
+    const none = el(
+      "li",
+      {},
+      note("warning", "No worker is there. Start one with: ", el("code", {}, "python -m worker")),
+    );
     fill(this.#workers, items.length > 0 ? items : none);
   }
 
   #showQueue(counts, experiments) {
     const shown = STATUSES.filter((status) => counts[status] > 0);
     const numbers = shown.map((status) =>
-      el("div", {}, el("dt", {}, el("span", { class: `status status-${status}` }, status)), el("dd", {}, whole(counts[status]))),
+      el(
+        "div",
+        {},
+        el("dt", {}, el("span", { class: `status status-${status}` }, status)),
+        el("dd", {}, whole(counts[status])),
+      ),
     );
     fill(this.#counts, numbers.length > 0 ? numbers : note("empty", "No run yet."));
-    const items = experiments.slice(0, MAX_LISTED).map(({ id, name, status }) =>
-      el("li", {}, el("a", { href: `#/experiments/${id}` }, name), " ", el("span", { class: "quiet" }, status)),
-    );
+    const items = experiments
+      .slice(0, MAX_LISTED)
+      .map(({ id, name, status }) =>
+        el(
+          "li",
+          {},
+          el("a", { href: `#/experiments/${id}` }, name),
+          " ",
+          el("span", { class: "quiet" }, status),
+        ),
+      );
     fill(this.#queue, items.length > 0 ? el("ul", {}, items) : el("p", { class: "quiet" }, "Nothing waits."));
   }
 
@@ -110,7 +130,8 @@ function workerItem(worker, run) {
     idle: "Waits for something to do.",
     training: "",
   }[state];
-  const link = run && el("a", { href: `#/experiments/${run.experiment_id}` }, `${run.label}, seed ${run.seed}`);
+  const link =
+    run && el("a", { href: `#/experiments/${run.experiment_id}` }, `${run.label}, seed ${run.seed}`);
   const work = link ? [link, el("span", { class: "quiet" }, ` epoch ${run.epoch} of ${run.epochs}`)] : words;
   const since = el("time", { class: "quiet", datetime: worker.started_at, title: moment(worker.started_at) });
   setText(since, `started ${age(worker.started_at)}`);
@@ -130,6 +151,10 @@ function describeDataset({ name, title, train_size: train, test_size: test, is_p
     {},
     el("div", {}, el("strong", {}, title), " ", el("code", { class: "quiet" }, name)),
     el("div", { class: "quiet" }, `${count(train, "training image")}, ${whole(test)} to test on`),
-    el("div", { class: `state ${isPresent ? "state-idle" : ""}` }, isPresent ? "at hand" : "downloaded when first asked for"),
+    el(
+      "div",
+      { class: `state ${isPresent ? "state-idle" : ""}` },
+      isPresent ? "at hand" : "downloaded when first asked for",
+    ),
   );
 }

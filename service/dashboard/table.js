@@ -6,8 +6,8 @@ import { el, fill } from "./dom.js";
 const ROWS_IN_FULL = 24;
 
 /**
- * A column has a `title`, `read(row)` for its cells (text, or nodes) and `sortBy(row)`; `isText` sets it to the
- * left, and the first such names its row; one that is `isOptional` shows where any row has it.
+ * A column has a `title`, `read(row)` for its cells (text or nodes) and `sortBy(row)`; one with `isText`
+ * names its row; one that `isOptional` shows where any row has it.
  */
 export class SortableTable {
   #rows = [];
@@ -53,7 +53,16 @@ export class SortableTable {
       } else heading.removeAttribute("aria-sort");
     });
     const shown = this.columns.filter(isShown);
-    fill(this.#body, this.#sorted().map((row) => el("tr", {}, shown.map((column) => makeCell(column, row)))));
+    fill(
+      this.#body,
+      this.#sorted().map((row) =>
+        el(
+          "tr",
+          {},
+          shown.map((column) => makeCell(column, row)),
+        ),
+      ),
+    );
   }
 
   #sorted() {

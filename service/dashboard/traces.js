@@ -10,14 +10,21 @@ const T_975 = [
 ];
 const MANY_LINES = 8;
 const FEW_EPOCHS = 15;
+const FEW_BANDS = 4;
 
-/** What a panel shows of a metric: its title, how a figure becomes a height and is read, and the most it can be. */
+/** A metric's title, unit and number format, how a figure becomes a height, and the most that can be. */
 export function describeMetric(metric, { isLog }) {
   const [subset, quantity] = metric.split("_");
   const isAccuracy = quantity === "accuracy";
   // Accuracies near 100 % lie on top of each other; their errors on a log scale do not.
   if (isAccuracy && isLog) {
-    return { title: `${subset} error`, unit: "%", read: (value) => (1 - value) * 100, format: ".2f", most: 100 };
+    return {
+      title: `${subset} error`,
+      unit: "%",
+      read: (value) => (1 - value) * 100,
+      format: ".2f",
+      most: 100,
+    };
   }
   if (isAccuracy) {
     return { title: `${subset} accuracy`, unit: "%", read: (value) => value * 100, format: ".2f", most: 100 };
@@ -43,11 +50,17 @@ export function summarize(values) {
 export function drawPanel({ metric, configurations, curves, completed, isMean, isLog, emphasized }) {
   const { unit, read, format, most } = describeMetric(metric, { isLog });
   const isCrowded = configurations.length > MANY_LINES || (!isMean && curves.size > MANY_LINES);
+  const bandAlpha = configurations.length > FEW_BANDS && emphasized === null ? 0.08 : 0.16;
   const traces = configurations.flatMap((configuration) => {
     const isFaint = emphasized !== null && configuration.label !== emphasized;
-    const look = { ...styleLine(configuration), isFaint, label: configuration.label };
+    const look = { ...styleLine(configuration), isFaint, bandAlpha, label: configuration.label };
     const runs = configuration.runIds.map((id) => curves.get(id)).filter((run) => run?.epochs.length > 0);
-    const lines = runs.map((run) => ({ id: run.run_id, seed: run.seed, x: run.epochs, y: run[metric].map(read) }));
+    const lines = runs.map((run) => ({
+      id: run.run_id,
+      seed: run.seed,
+      x: run.epochs,
+      y: run[metric].map(read),
+    }));
     const isSingle = configuration.runIds.length === 1;
     const averaged = isMean && !isSingle ? lines.filter(({ id }) => completed.has(id)) : [];
     const others = lines.filter((line) => !averaged.includes(line));
@@ -56,9 +69,17 @@ export function drawPanel({ metric, configurations, curves, completed, isMean, i
       ...others.map((line) => drawRun(line, look, { unit, format, isSingle, isLog })),
     ];
   });
+  // Bands lie behind all lines.
+  traces.sort((a, b) => Number(Boolean(b.fill)) - Number(Boolean(a.fill)));
   const layout = baseLayout();
   layout.hovermode = isCrowded ? "closest" : "x unified";
-  layout.xaxis = { ...layout.xaxis, title: { text: "epoch", standoff: 6 }, rangemode: "tozero", nticks: 8 };
+  layout.xaxis = {
+    ...layout.xaxis,
+    title: { text: "epoch", standoff: 6 },
+    unifiedhovertitle: { text: "<b>epoch %{x}</b>" },
+    rangemode: "tozero",
+    nticks: 8,
+  };
   layout.yaxis = { ...layout.yaxis, type: isLog ? "log" : "linear", ticksuffix: unit, nticks: 6 };
   const range = isLog ? null : findRange(traces, most);
   if (range) layout.yaxis.range = range;
@@ -115,14 +136,17 @@ function drawMean(runs, look, { unit, format, isLog }) {
       margin === null ? "" : ` ± ${margin.toFixed(Number(format[1]))}`,
       n === 1 ? "1 seed" : `${n} seeds`,
     ]),
-    hovertemplate: `%{y:${format}}${unit}%{customdata[0]} (%{customdata[1]})<extra>${escape(look.label)}</extra>`,
+    hovertemplate:
+      `%{y:${format}}${unit}%{customdata[0]} (%{customdata[1]})` + `<extra>${escape(look.label)}</extra>`,
   });
   const isBanded = at.some(({ margin }) => margin !== null) && !look.isFaint;
   return isBanded ? [drawBand(epochs, at, look, isLog), mean] : [mean];
 }
 
 function drawBand(epochs, at, look, isLog) {
-  const known = at.map((point, index) => ({ ...point, epoch: epochs[index] })).filter(({ margin }) => margin !== null);
+  const known = at
+    .map((point, index) => ({ ...point, epoch: epochs[index] }))
+    .filter(({ margin }) => margin !== null);
   const least = Math.min(...known.map(({ mean }) => mean).filter((mean) => mean > 0));
   // A log scale has no place for an interval's end below 0.
   const low = known.map(({ mean, margin }) => (isLog ? Math.max(mean - margin, least / 10) : mean - margin));
@@ -134,7 +158,7 @@ function drawBand(epochs, at, look, isLog) {
     mode: "lines",
     line: { width: 0 },
     fill: "toself",
-    fillcolor: fade(look.color, 0.16),
+    fillcolor: fade(look.color, look.bandAlpha),
     hoverinfo: "skip",
     name: `${look.label}, 95 % interval`,
   };
@@ -152,5 +176,9 @@ function makeLine(look, { width, opacity, ...trace }) {
 
 /** Plotly reads tags in a name; one that a user wrote has none. */
 function escape(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%{", "% {");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll("%{", "% {");
 }

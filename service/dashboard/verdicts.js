@@ -1,8 +1,8 @@
 /** Which configuration is better, as far as the seeds can tell: a ranking, and a verdict for every pair. */
 
 import { el, fill, note } from "./dom.js";
-import { decimal, percent, points } from "./format.js";
-import { lineSample } from "./looks.js";
+import { decimal, points } from "./format.js";
+import { makeRanking } from "./ranking.js";
 
 const OUTCOMES = {
   better: { sign: "▲", words: "better" },
@@ -22,7 +22,9 @@ export class Verdicts {
   /** `onReference` is called when another pick of pairs is wanted, see `reference`. */
   constructor(configurations, { onReference }) {
     this.looks = new Map(configurations.map((one) => [one.label, one]));
-    const options = configurations.map(({ label }) => el("option", { value: label }, `${label} with each other`));
+    const options = configurations.map(({ label }) =>
+      el("option", { value: label }, `${label} with each other`),
+    );
     this.menu = el("select", { id: "reference" }, el("option", { value: "" }, "Every pair"), options);
     this.menu.addEventListener("change", onReference);
     this.element = el(
@@ -30,10 +32,17 @@ export class Verdicts {
       { class: "verdicts" },
       this.#warnings,
       el("div", {}, el("h3", {}, "Ranking"), this.#ranking),
-      el("div", {}, el("h3", {}, "Pairs"), el("div", { class: "reference" }, this.menu), this.#matrix, this.#detail),
+      el(
+        "div",
+        {},
+        el("h3", {}, "Pairs"),
+        el("div", { class: "reference" }, this.menu),
+        this.#matrix,
+        this.#detail,
+      ),
     );
     this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
-    this.wait("The verdicts come when the first runs are completed.");
+    fill(this.#ranking, note("empty", "The verdicts come when the first runs are completed."));
   }
 
   /** The one configuration that all others are compared with; none for every pair. */
@@ -41,15 +50,13 @@ export class Verdicts {
     return this.menu.value || null;
   }
 
-  wait(sentence) {
-    fill(this.#ranking, note("empty", sentence));
-  }
-
   /** Both as the API gives them: the comparison, and the configurations of the results. */
   update(comparison, results) {
     const pairs = indexPairs(comparison.pairs);
     this.#warn(comparison.warnings);
-    this.#rank(comparison, results, pairs);
+    const findPair = (a, b) => pairs.get(key(a, b));
+    const ranking = makeRanking(comparison.configurations, { results, findPair, looks: this.looks });
+    fill(this.#ranking, ranking ?? note("empty", "Nothing to rank yet: no run is completed."));
     this.#compare(comparison, pairs);
   }
 
@@ -58,40 +65,48 @@ export class Verdicts {
     fill(this.#warnings, items.length > 0 && note("warning", el("ul", {}, items)));
   }
 
-  #rank({ configurations }, results, pairs) {
-    const rows = configurations
-      .map((label) => results.find((row) => row.label === label))
-      .filter((row) => row?.final_test_accuracy)
-      .map(({ label, final_test_accuracy: found }) => ({ label, ...found, low: found.ci_low, high: found.ci_high }))
-      .sort((a, b) => b.mean - a.mean);
-    if (rows.length === 0) return this.wait("Nothing to rank yet: no run is completed.");
-    const ends = rows.flatMap(({ mean, low, high }) => [low ?? mean, high ?? mean]);
-    const scale = makeScale(Math.min(...ends), Math.min(1, Math.max(...ends)));
-    const items = rows.map((row, place) => {
-      const remark = place === 0 ? null : describeLead(pairs.get(key(rows[0].label, row.label)));
-      return rankedItem(row, { look: this.looks.get(row.label), scale, remark });
-    });
-    const scaleEnds = el("p", { class: "scale quiet" }, el("span", {}, scale.from), el("span", {}, scale.to));
-    fill(this.#ranking, el("ol", { class: "ranking" }, items), scaleEnds);
-  }
-
   #compare({ configurations }, pairs) {
     if (configurations.length < ENOUGH_FOR_A_MATRIX) {
       return fill(this.#matrix, note("empty", "There is only one configuration, so nothing to compare."));
     }
     const numbers = configurations.map((_, index) => String(index + 1));
     const head = numbers.map((number, index) =>
-      el("th", { scope: "col", title: configurations[index] }, el("span", { "aria-hidden": true }, number), unseen(configurations[index])),
+      el(
+        "th",
+        { scope: "col", title: configurations[index] },
+        el("span", { "aria-hidden": true }, number),
+        unseen(configurations[index]),
+      ),
     );
     const rows = configurations.map((label, index) => {
       if (this.reference !== null && this.reference !== label) return null;
       const name = el("th", { scope: "row" }, el("span", { class: "number" }, numbers[index]), label);
-      return el("tr", {}, name, configurations.map((other) => this.#makeCell(label, other, pairs)));
+      return el(
+        "tr",
+        {},
+        name,
+        configurations.map((other) => this.#makeCell(label, other, pairs)),
+      );
     });
-    const caption = el("caption", { class: "unseen" }, "How the row's configuration does against the column's");
-    const table = el("table", { class: "matrix" }, caption, el("thead", {}, el("tr", {}, el("td"), head)), el("tbody", {}, rows.filter(Boolean)));
-    fill(this.#matrix, el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Every pair" }, table), matrixLegend());
-    if (!pairs.has(this.#chosen)) fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
+    const caption = el(
+      "caption",
+      { class: "unseen" },
+      "How the row's configuration does against the column's",
+    );
+    const table = el(
+      "table",
+      { class: "matrix" },
+      caption,
+      el("thead", {}, el("tr", {}, el("td"), head)),
+      el("tbody", {}, rows.filter(Boolean)),
+    );
+    fill(
+      this.#matrix,
+      el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Every pair" }, table),
+      matrixLegend(),
+    );
+    if (!pairs.has(this.#chosen))
+      fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
     else this.#show(pairs.get(this.#chosen));
   }
 
@@ -99,10 +114,16 @@ export class Verdicts {
     const pair = pairs.get(key(label, other));
     if (pair === undefined) return el("td", { class: "self" });
     const outcome = readOutcome(pair, label);
-    const difference = pair.difference === null ? "" : signed(pair.a === label ? pair.difference : -pair.difference);
+    const difference =
+      pair.difference === null ? "" : signed(pair.a === label ? pair.difference : -pair.difference);
     const button = el(
       "button",
-      { type: "button", class: `pair ${outcome}`, "aria-label": `${label} against ${other}: ${pair.verdict}`, title: pair.verdict },
+      {
+        type: "button",
+        class: `pair ${outcome}`,
+        "aria-label": `${label} against ${other}: ${pair.verdict}`,
+        title: pair.verdict,
+      },
       el("span", { "aria-hidden": true }, OUTCOMES[outcome].sign),
       el("small", {}, difference),
     );
@@ -114,10 +135,14 @@ export class Verdicts {
   }
 
   #show(pair) {
-    const interval = pair.ci_low === null ? "" : ` (95 % interval ${signed(pair.ci_low)} to ${signed(pair.ci_high)})`;
+    const interval =
+      pair.ci_low === null ? "" : ` (95 % interval ${signed(pair.ci_low)} to ${signed(pair.ci_high)})`;
     const facts = [
       ["Difference", pair.difference === null ? "–" : `${signed(pair.difference)} points${interval}`],
-      ["Exact p, Holm-adjusted", `${decimal(pair.p_value, 3)}, ${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`],
+      [
+        "Exact p, Holm-adjusted",
+        `${decimal(pair.p_value, 3)}, ${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`,
+      ],
       ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
       ["Effect size", decimal(pair.effect_size, 2)],
     ];
@@ -125,42 +150,14 @@ export class Verdicts {
       this.#detail,
       el("h3", {}, `${pair.a} against ${pair.b}`),
       el("p", { class: "strong" }, `${pair.verdict[0].toUpperCase()}${pair.verdict.slice(1)}.`),
-      el("dl", {}, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      el(
+        "dl",
+        {},
+        facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+      ),
       pair.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),
     );
   }
-}
-
-function rankedItem({ label, mean, low, high, n }, { look, scale, remark }) {
-  const whisker = el("span", { class: `whisker norm-${look?.normalization}`, "aria-hidden": true });
-  whisker.style.setProperty("--from", scale.at(low ?? mean));
-  whisker.style.setProperty("--to", scale.at(high ?? mean));
-  whisker.style.setProperty("--mean", scale.at(mean));
-  const margin = low === null ? "" : ` ± ${((high - low) * 50).toFixed(2)}`;
-  return el(
-    "li",
-    {},
-    el("div", { class: "ranked" }, look && lineSample(look), el("span", { class: "name" }, label), el("span", { class: "figure strong" }, `${percent(mean)}${margin}`)),
-    whisker,
-    el("span", { class: "remark quiet" }, [n === 1 ? "1 seed" : `${n} seeds`, remark].filter(Boolean).join(" · ")),
-  );
-}
-
-function makeScale(low, high) {
-  const room = Math.max((high - low) * 0.08, 0.0005);
-  const [from, to] = [Math.max(0, low - room), Math.min(1, high + room)];
-  return {
-    from: percent(from, 1),
-    to: percent(to, 1),
-    at: (value) => String(Math.min(1, Math.max(0, (value - from) / (to - from)))),
-  };
-}
-
-/** What the verdict on the first and this one says of this one. */
-function describeLead(pair) {
-  if (pair === undefined) return null;
-  const isBeaten = pair.outcome === "a_better" || pair.outcome === "b_better";
-  return isBeaten ? "behind the first" : "cannot be told from the first";
 }
 
 function matrixLegend() {
@@ -176,7 +173,12 @@ function readOutcome({ outcome, a }, label) {
 }
 
 function indexPairs(pairs) {
-  return new Map(pairs.flatMap((pair) => [[key(pair.a, pair.b), pair], [key(pair.b, pair.a), pair]]));
+  return new Map(
+    pairs.flatMap((pair) => [
+      [key(pair.a, pair.b), pair],
+      [key(pair.b, pair.a), pair],
+    ]),
+  );
 }
 
 function key(a, b) {

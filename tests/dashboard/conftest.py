@@ -10,7 +10,7 @@ from tests.processes import Processes
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Long enough for a short training on a busy machine; nothing waits longer than it takes.
-PATIENCE_MS = 60_000.0
+PATIENCE_MS = 120_000.0
 
 
 @pytest.fixture(scope="session")

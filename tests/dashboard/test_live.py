@@ -36,12 +36,12 @@ def test_an_experiment_submitted_by_the_form_is_followed_to_its_end(page: Page, 
     for name in ("group", "layer", "instance"):
         page.get_by_role("group", name="Normalizations").get_by_label(name).uncheck()
     page.get_by_role("group", name="Penalties").get_by_label("L2", exact=True).uncheck()
-    page.get_by_label("Name").fill("From <the> form")
-    page.get_by_label("Seeds").fill("2")
-    page.get_by_label("Epochs").fill("40")
+    page.get_by_label("Name", exact=True).fill("From <the> form")
+    page.get_by_label("Seeds", exact=True).fill("2")
+    page.get_by_label("Epochs", exact=True).fill("20")
     expect(page.get_by_text("1 configuration × 2 seeds = 2 runs")).to_be_visible()
     curl = page.locator(".shell code")
-    expect(curl).to_contain_text('"seeds":2,"epochs":40')
+    expect(curl).to_contain_text('"seeds":2,"epochs":20')
 
     page.get_by_role("button", name="Queue it").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("From <the> form")
@@ -63,15 +63,20 @@ def test_an_experiment_submitted_by_the_form_is_followed_to_its_end(page: Page, 
     expect(page.get_by_role("link", name=re.compile("Weights of run"))).to_have_count(2)
 
 
-def test_the_form_shows_an_error_in_the_api_s_words(page: Page, lab: Processes) -> None:
+def test_the_form_shows_an_error_in_the_api_s_words(
+    page: Page, lab: Processes, complaints: list[str]
+) -> None:
     page.goto("/#/new")
-    page.get_by_label("Epochs").fill("-1")
+    page.get_by_label("Epochs", exact=True).fill("-1")
     answer = lab.client.post("/experiments", json={"epochs": -1})
     expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
     expect(page.get_by_role("button", name="Queue it")).to_be_disabled()
-    page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Epochs", exact=True).fill("2")
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.get_by_role("button", name="Queue it")).to_be_enabled()
+    # The browser itself notes the refusal.
+    assert all("status of 422" in complaint for complaint in complaints)
+    complaints.clear()
 
 
 def test_curves_show_what_is_chosen(page: Page, finished: int) -> None:
