@@ -51,6 +51,8 @@ class Lesson {
     this.sets = el("div", { class: "scroll tall" });
     this.notes = el("ul");
     this.element = el("div");
+    const catchUp = () => (this.studyNotes ? this.#ask() : this.start());
+    window.addEventListener("connection-healed", catchUp, { signal });
     signal.addEventListener("abort", () => clearTimeout(this.#rest));
   }
 

@@ -34,8 +34,8 @@ class Desk {
     this.state = el("div");
     this.warnings = el("div");
     this.consensus = el("div", { class: "consensus", hidden: true });
-    const everyone = el("option", { value: "" }, "All finished experiments");
-    this.experiments = el("select", { id: "experiment" }, everyone);
+    this.everyone = el("option", { value: "" }, "All finished experiments");
+    this.experiments = el("select", { id: "experiment" }, this.everyone);
     this.source = el("p", { class: "quiet" });
     this.input = el("input", { type: "file", id: "file", accept: "image/*" });
     this.sheet = el("div", { class: "sheet" }, this.sketch.element);
@@ -59,7 +59,7 @@ class Desk {
     try {
       const { experiments } = await getJson(`/experiments?limit=${LISTED_EXPERIMENTS}`, this.signal);
       const trained = experiments.filter(({ num_runs_by_status: runs }) => runs.completed > 0);
-      this.experiments.append(...trained.map(describeExperiment));
+      fill(this.experiments, this.everyone, trained.map(describeExperiment));
       this.#invite(trained.length > 0 || experiments.length === LISTED_EXPERIMENTS);
     } catch (error) {
       if (!this.signal.aborted) fill(this.state, failure(error, () => this.start()));
@@ -89,6 +89,8 @@ class Desk {
     document.addEventListener("paste", (event) => this.#take(event.clipboardData.files), { signal });
     document.addEventListener("dragover", (event) => event.preventDefault(), { signal });
     document.addEventListener("drop", (event) => this.#drop(event), { signal });
+    const catchUp = () => (this.#isReady ? this.#ask() : this.start());
+    window.addEventListener("connection-healed", catchUp, { signal });
     signal.addEventListener("abort", () => this.#asked.abort());
   }
 
@@ -212,7 +214,7 @@ class Desk {
   #explain(model) {
     this.#explained = model;
     this.cards.markExplained(model?.run_id ?? null);
-    if (model !== null) this.seen.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    if (model !== null) this.seen.element.scrollIntoView({ block: "nearest" });
     this.#ask();
   }
 

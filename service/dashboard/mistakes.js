@@ -38,6 +38,8 @@ class Gallery {
     for (const select of [this.who, this.truth, this.predicted]) {
       select.addEventListener("change", () => this.#load());
     }
+    const catchUp = () => (this.#answer?.num_runs > 0 ? this.#load() : this.start());
+    window.addEventListener("connection-healed", catchUp, { signal });
     signal.addEventListener("abort", () => this.#asked.abort());
   }
 
