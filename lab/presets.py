@@ -11,6 +11,14 @@ from lab.errors import InvalidConfigError
 NUM_SEEDS = 6
 STUDY_LEARNING_RATE = 0.04
 STUDY_BATCH_SIZE = 128
+STUDY_TRAINING: dict[str, Any] = {
+    "epochs": 25,
+    "batch_size": STUDY_BATCH_SIZE,
+    "learning_rate": STUDY_LEARNING_RATE,
+    "momentum": 0.9,
+    "schedule": "plateau",
+    "rotation_degrees": 6.9,
+}
 BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128)
 
 
@@ -68,16 +76,7 @@ STUDY = Preset(
         {"normalization": "layer", "l2": STUDY_L2},
         {"normalization": "instance", "affine": False, "l1": STUDY_L1, "l2": STUDY_L2},
     ),
-    recipe={
-        "penalize": "all",
-        "epochs": 25,
-        "batch_size": STUDY_BATCH_SIZE,
-        "learning_rate": STUDY_LEARNING_RATE,
-        "momentum": 0.9,
-        "schedule": "plateau",
-        "rotation_degrees": 6.9,
-        "validation_size": 0,
-    },
+    recipe={"penalize": "all", "validation_size": 0, **STUDY_TRAINING},
     num_seeds=1,
     is_request_by_name=True,
 )
@@ -88,14 +87,7 @@ FAIR_GRID = Preset(
     description="Every normalization with every penalty, like compared with like: penalties on weights "
     "alone, γ and β everywhere, validation images held out, six seeds.",
     grid={"normalization": list(NORMALIZATIONS), "penalty": list(PENALTIES)},
-    recipe={
-        "epochs": 25,
-        "batch_size": STUDY_BATCH_SIZE,
-        "learning_rate": STUDY_LEARNING_RATE,
-        "momentum": 0.9,
-        "schedule": "plateau",
-        "rotation_degrees": 6.9,
-    },
+    recipe=STUDY_TRAINING,
 )
 
 BATCH_SIZE = Preset(

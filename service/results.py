@@ -20,7 +20,7 @@ class ResultRow:
 
     ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
     was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the
-    last five epochs, or those there are, and ``last_five_sd`` the standard deviation (n − 1).
+    last five epochs, or those there are; ``last_five_sd`` their standard deviation (n − 1), None of fewer.
     """
 
     run_id: int
@@ -71,7 +71,7 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         test_loss_at_best_validation=best_validation.test_loss if best_validation else None,
         final_test_accuracy=last.test_accuracy if last else None,
         last_five_test_accuracy=last_five.mean if last_five else None,
-        last_five_sd=last_five.sd if last_five else None,
+        last_five_sd=last_five.sd if last_five and last_five.n == 5 else None,
         final_test_loss=last.test_loss if last else None,
         final_train_accuracy=last.train_accuracy if last else None,
         final_train_loss=last.train_loss if last else None,

@@ -1,5 +1,6 @@
 """An experiment's comparison as one document."""
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from lab.errors import DatasetUnavailableError
@@ -8,11 +9,14 @@ from service.comparison.answers import count_only_correct
 from service.comparison.effects import compare_factors
 from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
-from service.comparison.scores import Metric, collect_scores
+from service.comparison.scores import Metric, Scores, collect_scores
 from service.comparison.verdicts import describe_reach
 from service.image_store import ImageStore
 from service.results import summarize_run
 from service.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
+from service.wording import join_words
+
+UNLEARNED = 0.2
 
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
@@ -20,7 +24,8 @@ METHOD = {
     "p_value": "Two-sided sign-flip test on the mean difference, exact up to 16 seeds.",
     "p_holm": "Holm's adjustment over all tests of the same list.",
     "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
-    "detectable_difference": "Paired t test, 80 % power, level 0.05 / num_tests, the spread as observed.",
+    "detectable_difference": "What the sign-flip test finds with 80 % power at level 0.05 / num_tests, by "
+    "simulation of normal differences that spread as those seen.",
     "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
     "verdict": "Better where p_holm < 0.05; nothing is concluded from fewer than 6 seeds, nor from so few "
     "that p_holm could not fall below 0.05 however clear the difference.",
@@ -44,17 +49,15 @@ def compare_experiment(
     """
     scores = collect_scores(experiment, _read_values(session, experiment, metric))
     num_pairs = len(list_pairs(scores.labels, reference=reference))
-    warnings = [note] if (note := scores.describe_unfinished()) else []
+    # Beyond this, pairs that differ in one factor may be as many as all pairs are.
+    has_factors = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
+    warnings = _list_warnings(experiment, scores, num_pairs=num_pairs, has_factors=has_factors)
     only_correct = None
     if metric == "final_test_accuracy":
         try:
             only_correct = count_only_correct(session, store, experiment.runs, labels=scores.labels)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
-    # Beyond this, single-factor pairs may be as many as all pairs are.
-    is_small = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
-    if not is_small:
-        warnings.append("Factors are not shown one by one for so many configurations.")
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,
@@ -65,9 +68,9 @@ def compare_experiment(
         level=LEVEL,
         min_seeds=MIN_SEEDS,
         seeds_needed=count_seeds_needed(max(1, num_pairs)),
-        warnings=[*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)],
+        warnings=warnings,
         pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
-        factors=compare_factors(scores) if is_small else None,
+        factors=compare_factors(scores) if has_factors else None,
         method=METHOD,
     )
 
@@ -79,3 +82,29 @@ def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     return {row.run_id: row.test_accuracy_at_best_validation for row in rows}
+
+
+def _list_warnings(
+    experiment: ExperimentRecord, scores: Scores, *, num_pairs: int, has_factors: bool
+) -> list[str]:
+    """What to know before reading any pair."""
+    warnings = [note] if (note := scores.describe_unfinished()) else []
+    if experiment.status in ("running", "queued", "paused"):
+        warnings.append(
+            "Preliminary: runs are still to come. To look again and again until a difference shows makes "
+            "false alarms more likely than the p values say."
+        )
+    if unlearned := _find_unlearned(scores):
+        warnings.append(
+            f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}."
+            " What differs now need not differ once trained."
+        )
+    if not has_factors:
+        warnings.append("Factors are not shown one by one for so many configurations.")
+    return [*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)]
+
+
+def _find_unlearned(scores: Scores) -> list[str]:
+    """Labels of configurations that read little better than a guess among ten classes."""
+    means = [float(row[~np.isnan(row)].mean()) if not np.isnan(row).all() else 1.0 for row in scores.values]
+    return [label for label, mean in zip(scores.labels, means, strict=True) if mean < UNLEARNED]

@@ -36,7 +36,9 @@ def compare_pairs(
             a=scores.labels[i],
             b=scores.labels[j],
             differing=factors,
-            mcnemar=None if only_correct is None else _count_disagreement(only_correct, i, j),
+            mcnemar=_count_disagreement(only_correct, i, j)
+            if only_correct is not None and finding.num_seeds
+            else None,
         )
         for (i, j), factors, finding in zip(pairs, differing, judge(questions), strict=True)
     ]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lab.configs import RunConfig
 from lab.records import ExperimentRecord, RunRecord
+from service.wording import join_words
 
 Metric = Literal["final_test_accuracy", "test_accuracy_at_best_validation"]
 
@@ -39,12 +40,18 @@ class Scores:
         labels = {
             self.labels[index] for index in (indices if indices is not None else range(len(self.labels)))
         }
-        runs = [run for run in self.unfinished if run.config.label in labels]
-        if not runs:
+        seeds: dict[tuple[str, str], list[str]] = {}
+        for run in self.unfinished:
+            if run.config.label in labels:
+                seeds.setdefault((run.config.label, run.status), []).append(str(run.config.seed))
+        if not seeds:
             return None
-        named = [f"{run.config.label}, seed {run.config.seed} ({run.status})" for run in runs[:MOST_NAMED]]
-        more = f"; and {len(runs) - MOST_NAMED} more" if len(runs) > MOST_NAMED else ""
-        return f"Left out, because not completed: {'; '.join(named)}{more}."
+        named = [
+            f"{label}, seed{'s' if len(of_status) > 1 else ''} {join_words(of_status)} ({status})"
+            for (label, status), of_status in seeds.items()
+        ]
+        more = f"; and those of {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        return f"Left out, because not completed: {'; '.join(named[:MOST_NAMED])}{more}."
 
 
 def collect_scores(experiment: ExperimentRecord, values: dict[int, float | None]) -> Scores:

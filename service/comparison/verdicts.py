@@ -37,8 +37,8 @@ class Finding(BaseModel):
     num_ties: int = Field(description="Seeds on which there is no difference at all.")
     smallest_p: float | None = Field(description="The smallest p_value that so many seeds can reach.")
     detectable_difference: float | None = Field(
-        description="What a paired t test finds with 80 % power at level 0.05 / num_tests, the differences "
-        "spreading as they did; null where they do not spread."
+        description="What the test finds with 80 % power at level 0.05 / num_tests, if differences are "
+        "normal and spread as they did; null where they do not spread or nothing could be found."
     )
     outcome: Outcome
     verdict: str
@@ -58,11 +58,11 @@ class Question:
 def judge(questions: Sequence[Question]) -> list[Finding]:
     """A finding for each question; all are one family, whose p values are adjusted together."""
     described = [describe_differences(q.differences) if len(q.differences) else None for q in questions]
-    adjusted = iter(adjust_holm([found.p_value for found in described if found]))
-    num_tests = sum(found is not None for found in described)
+    # What has no figures yet is asked all the same: verdicts do not depend on what is answered first.
+    adjusted = adjust_holm([found.p_value if found else 1.0 for found in described])
     return [
-        _make_finding(question, found, p_holm=next(adjusted) if found else None, num_tests=num_tests)
-        for question, found in zip(questions, described, strict=True)
+        _make_finding(question, found, p_holm=p_holm, num_tests=len(questions))
+        for question, found, p_holm in zip(questions, described, adjusted, strict=True)
     ]
 
 
@@ -80,19 +80,19 @@ def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
 
 
 def _make_finding(
-    question: Question, found: PairedDifference | None, *, p_holm: float | None, num_tests: int
+    question: Question, found: PairedDifference | None, *, p_holm: float, num_tests: int
 ) -> Finding:
-    if found is None or p_holm is None:
+    if found is None:
         return Finding(
             **dict.fromkeys(NUMBERS),
             num_tests=num_tests,
             num_seeds=0,
             num_ties=0,
             outcome="cannot_conclude",
-            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (no seed is completed by both)",
+            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (none is completed by all compared)",
             warnings=list(question.warnings),
         )
-    detectable = found.sd * find_detectable_effect(found.num_seeds, num_tests) if found.sd else None
+    effect = find_detectable_effect(found.num_seeds, num_tests) if found.sd else None
     outcome, verdict = _decide(question, found, p_holm=p_holm, num_tests=num_tests)
     return Finding(
         difference=found.difference,
@@ -105,7 +105,7 @@ def _make_finding(
         num_seeds=found.num_seeds,
         num_ties=found.num_ties,
         smallest_p=found.smallest_p,
-        detectable_difference=detectable,
+        detectable_difference=effect * found.sd if effect and found.sd else None,
         outcome=outcome,
         verdict=verdict,
         warnings=[*question.warnings, *_find_cautions(found, is_found=outcome in question.outcomes)],
@@ -135,18 +135,16 @@ def _decide(
         margin = ((found.ci_high or 0.0) - (found.ci_low or 0.0)) / 2
         size = f"{format_points(found.difference)} ± {format_points(margin)} points"
         return question.outcomes[side], f"{question.claims[side]} by {size}"
-    if num_tests * found.smallest_p >= LEVEL:
+    detectable = find_detectable_effect(n, num_tests)
+    if detectable is None:
         return "cannot_conclude", (
             f"cannot conclude: corrected for {num_tests} tests, {n} seeds cannot reach p < {LEVEL:g}; "
             f"{count_seeds_needed(num_tests)} seeds could"
         )
     if not found.sd:
         return "no_difference_found", f"no difference found: the same on each of {n} seeds"
-    detectable = found.sd * find_detectable_effect(n, num_tests)
-    return (
-        "no_difference_found",
-        f"no difference found; this many seeds could have shown {format_points(detectable)} points",
-    )
+    points = format_points(detectable * found.sd)
+    return "no_difference_found", f"no difference found; this many seeds could have shown {points} points"
 
 
 def _find_cautions(found: PairedDifference, *, is_found: bool) -> list[str]:

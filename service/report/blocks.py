@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+Size = Literal["small", "half", "page"]
 NUMBER = re.compile(r"$|–$|[+−-]?\d")
 
 
@@ -59,14 +61,14 @@ class Table:
 class Picture:
     """A figure: where the service draws it, and how to draw it here. ``draw`` gives the bytes of the file.
 
-    A small one may stand beside the next.
+    A small one may stand beside the next; two of half a page go on one sheet of paper.
     """
 
     title: str
     path: str
     media_type: str
     draw: Callable[[], bytes]
-    is_small: bool = False
+    size: Size = "page"
 
 
 @dataclass(frozen=True)

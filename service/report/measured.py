@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from service.plot_catalog import PlotCatalog
 from service.plotting.curves import METRICS
 from service.plotting.rendering import MEDIA_TYPES, render
-from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Table
+from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Size, Table
 from service.report.material import Material
 from service.result_tables import (
     CONFIGURATION_HEADINGS,
@@ -110,18 +110,25 @@ def make_plot(material: Material, name: str, *, is_without_instance: bool = Fals
         path=f"/experiments/{material.experiment.id}/plots/{name}.png{query}",
         media_type=MEDIA_TYPES["svg"],
         draw=partial(_draw, catalog, name),
-        is_small=catalog.is_small(name),
+        size=_choose_size(catalog, name),
     )
 
 
-def make_sheet(*, title: str, path: str, draw: Callable[[], Figure]) -> Picture:
-    """A figure full of pictures, which PNG holds best."""
+def make_sheet(*, title: str, path: str, draw: Callable[[], Figure], is_half: bool = False) -> Picture:
+    """A figure full of pictures, which PNG holds best; half a page of paper or a whole one."""
     return Picture(
         title=title,
         path=path,
         media_type=MEDIA_TYPES["png"],
         draw=lambda: render(draw(), image_format="png"),
+        size="half" if is_half else "page",
     )
+
+
+def _choose_size(catalog: PlotCatalog, name: str) -> Size:
+    if catalog.is_small(name):
+        return "small"
+    return "half" if name.startswith("configuration-") else "page"
 
 
 def _draw(catalog: PlotCatalog, name: str) -> bytes:

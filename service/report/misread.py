@@ -103,6 +103,7 @@ def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
             title=titles.get(kind, f"Missed by most runs of {kind} and by no other run"),
             path=f"/experiments/{material.experiment.id}/misclassified.png?missed_by={kind}",
             draw=partial(_draw_shared, material, answers, kind),
+            is_half=True,
         )
         for kind in kinds
         if len(select_missed(answers, missed_by=kind))
@@ -138,7 +139,7 @@ def _make_run_sheet(answers: Answers, row: int) -> Picture:
         mistakes = collect_mistakes(answers, row)
         return draw_misclassified(mistakes, title=title, num_total=len(mistakes))
 
-    return make_sheet(title=title, path=f"/runs/{run.id}/misclassified.png", draw=draw)
+    return make_sheet(title=title, path=f"/runs/{run.id}/misclassified.png", draw=draw, is_half=True)
 
 
 def _describe_confusion(material: Material, answers: Answers) -> str:

@@ -108,6 +108,7 @@ def write_architecture(material: Material) -> Section:
                 path=f"/runs/{first_runs[layers]}/architecture.png",
                 media_type=MEDIA_TYPES["svg"],
                 draw=partial(_draw, layers, labels),
+                size="half",
             )
         )
     if len(distinct) > len(shown):
@@ -185,7 +186,7 @@ def _write_setting(field: str, value: object) -> str:
         case "rotation_degrees":
             return f"rotation by up to ±{value:g}°"
         case "validation_size":
-            return f"{value:,} training images held out"
+            return f"{value:,} training images held out" if value else "no images held out"
         case "schedule_metric":
             return f"learning rate steered by the {value} loss"
         case _:

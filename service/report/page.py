@@ -86,9 +86,8 @@ def _write_finding(finding: Finding) -> str:
 def _write_picture(picture: Picture, number: int) -> str:
     source = write_data_url(picture.draw(), media_type=picture.media_type)
     title = escape(picture.title)
-    size = "small" if picture.is_small else "large"
     caption = f"<figcaption><b>Figure {number}.</b> {title}</figcaption>"
-    return f'<figure class="plot {size}"><img src="{source}" alt="{title}">{caption}</figure>'
+    return f'<figure class="plot {picture.size}"><img src="{source}" alt="{title}">{caption}</figure>'
 
 
 def _write_items(items: Sequence[str]) -> str:

@@ -56,7 +56,8 @@ a:hover { text-decoration: underline; }
 .data th, .data td { padding: .34rem 1.1rem .34rem 0; border-bottom: 1px solid var(--rule);
   vertical-align: top; text-align: left; }
 .data thead th { color: var(--faded); font-weight: 600; font-size: .82rem; vertical-align: bottom; }
-.data .n { text-align: right; white-space: nowrap; }
+.data .n { text-align: right; }
+.data td.n { white-space: nowrap; }
 pre { background: var(--tint); border: 1px solid var(--rule); border-radius: 6px; padding: .7rem .9rem;
   overflow-x: auto; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .ready h2 { font-size: 1.25rem; }
@@ -72,6 +73,7 @@ pre { background: var(--tint); border: 1px solid var(--rule); border-radius: 6px
   .finding, pre, .notes li { break-inside: avoid; }
   .plot { break-inside: avoid; margin: .8rem 0; }
   .plot img { max-height: 225mm; width: auto; border: 0; border-radius: 0; }
+  .half img { max-height: 118mm; }
   .data { font-size: 7.8pt; }
   .data th, .data td { padding: .18rem .7rem .18rem 0; }
   thead { display: table-header-group; }

@@ -142,6 +142,7 @@ class TestWarnings:
         batch_group, batch_layer, _ = answer["pairs"]
         assert (batch_group["num_seeds"], batch_group["warnings"]) == (5, [named])
         assert batch_layer["num_seeds"] == 6
+        assert answer["warnings"][1].startswith("Preliminary: runs are still to come.")
         assert batch_layer["warnings"][0] == "Left out, because not completed: batch, seed 6 (queued)."
 
     def test_of_what_has_not_begun(self, client: TestClient) -> None:
@@ -156,7 +157,27 @@ class TestWarnings:
             0,
         )
         assert pair["outcome"] == "cannot_conclude"
-        assert pair["mcnemar"] == {"only_a_correct": 0, "only_b_correct": 0, "p_value": 1.0}
+        assert pair["mcnemar"] is None
+
+    def test_of_networks_that_have_hardly_learned(self, client: TestClient, lab: Lab) -> None:
+        experiment_id = submit(client, configs=[{}, {"normalization": "none"}], seeds=6)
+        finish_runs(lab, experiment_id, shift({"batch": 0.9, "none": 0.1}))
+
+        (warning,) = compare(client, experiment_id)["warnings"]
+
+        assert warning.startswith("Hardly learned anything yet, at a mean accuracy below 20%: no norm.")
+
+    def test_pairs_that_wait_are_asked_about_all_the_same(self, client: TestClient, lab: Lab) -> None:
+        """One pair's six seeds conclude nothing while two more pairs are to come."""
+        configs = [{}, {"normalization": "group"}, {"normalization": "layer"}]
+        experiment_id = submit(client, configs=configs, seeds=6)
+        finish_runs(lab, experiment_id, shift({"batch": 0.9, "group": 0.8}), leave_out=range(12, 18))
+
+        pairs = compare(client, experiment_id)["pairs"]
+
+        assert (pairs[0]["p_value"], pairs[0]["p_holm"], pairs[0]["num_tests"]) == (2 / 64, 6 / 64, 3)
+        assert pairs[0]["detectable_difference"] is None
+        assert {pair["outcome"] for pair in pairs} == {"cannot_conclude"}
 
     def test_of_an_outlier_that_carries_the_mean(self, client: TestClient, lab: Lab) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=6)

@@ -67,6 +67,15 @@ class TestConfigurations:
         # The same dip of 0.02 among five epochs on every seed; the first epoch, far below, is not among them.
         assert batch["stability"] == pytest.approx(statistics.stdev([0, 0, 0, -0.02, 0]))
 
+    def test_stability_takes_five_epochs_to_tell(self, app: FastAPI, client: TestClient) -> None:
+        experiment_id = submit(client, configs=[{}], epochs=4)
+        finish_runs(app.state.lab, experiment_id, lambda config: [0.1, 0.5, 0.8, 0.9])
+
+        (batch,) = client.get(f"/experiments/{experiment_id}/results").json()["configurations"]
+
+        assert batch["final_test_accuracy"]["mean"] == 0.9
+        assert batch["stability"] is None
+
     def test_of_what_has_not_begun_are_empty(self, client: TestClient) -> None:
         answer = client.get(f"/experiments/{submit(client)}/results").json()
 
