@@ -17,6 +17,7 @@ import {
   setText,
   statusBadge,
 } from "./dom.js";
+import { fileLink } from "./files.js";
 import { FigureFiles } from "./figures.js";
 import { Findings } from "./findings.js";
 import { age, count, duration, moment, share } from "./format.js";
@@ -130,12 +131,23 @@ class ExperimentView {
     const extent = [count(size, "run"), count(seeds, "seed"), count(runs[0]?.epochs ?? 0, "epoch")];
     const facts = `${dataset} · ${extent.join(", ")} · `;
     const mistakes = el("a", { href: `#/experiments/${id}/mistakes` }, "Misclassified images");
+    const report = fileLink("Report", `/experiments/${id}/report`, {
+      label: "Report of the whole experiment",
+    });
+    report.target = "_blank";
     return el(
       "header",
       { class: "title" },
       el("p", { class: "crumbs" }, el("a", { href: "#/" }, "Experiments"), ` / no. ${id}`),
       el("div", { class: "heading" }, el("h1", {}, name), this.actions.element),
-      el("p", { class: "facts" }, this.#badge, el("span", { class: "quiet" }, facts, this.#time), mistakes),
+      el(
+        "p",
+        { class: "facts" },
+        this.#badge,
+        el("span", { class: "quiet" }, facts, this.#time),
+        mistakes,
+        report,
+      ),
       el("div", { class: "bar" }, this.#bar, this.#done, this.#left),
       this.#stall,
     );

@@ -1,15 +1,11 @@
 /** Which configuration is better, as far as the seeds can tell: a ranking, and a verdict for every pair. */
 
 import { el, fill, note } from "./dom.js";
+import { makeFactors } from "./factors.js";
 import { decimal, points } from "./format.js";
+import { OUTCOME_WORDS, SIGNS } from "./outcomes.js";
 import { makeRanking } from "./ranking.js";
 
-const OUTCOMES = {
-  better: { sign: "▲", words: "better" },
-  worse: { sign: "▼", words: "worse" },
-  no_difference_found: { sign: "=", words: "no difference found" },
-  cannot_conclude: { sign: "?", words: "cannot conclude" },
-};
 const ENOUGH_FOR_A_MATRIX = 2;
 
 export class Verdicts {
@@ -17,6 +13,7 @@ export class Verdicts {
   #matrix = el("div");
   #detail = el("div", { class: "verdict", "aria-live": "polite" });
   #warnings = el("div");
+  #factors = el("div");
   #chosen = null;
 
   /** `onReference` is called when another pick of pairs is wanted, see `reference`. */
@@ -40,6 +37,7 @@ export class Verdicts {
         this.#matrix,
         this.#detail,
       ),
+      this.#factors,
     );
     this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
     fill(this.#ranking, note("empty", "The verdicts come when the first runs are completed."));
@@ -58,6 +56,8 @@ export class Verdicts {
     const ranking = makeRanking(comparison.configurations, { results, findPair, looks: this.looks });
     fill(this.#ranking, ranking ?? note("empty", "Nothing to rank yet: no run is completed."));
     this.#compare(comparison, pairs);
+    const factors = makeFactors(comparison.factors);
+    fill(this.#factors, factors && el("h3", {}, "Factor by factor"), factors);
   }
 
   #warn(warnings) {
@@ -124,7 +124,7 @@ export class Verdicts {
         "aria-label": `${label} against ${other}: ${pair.verdict}`,
         title: pair.verdict,
       },
-      el("span", { "aria-hidden": true }, OUTCOMES[outcome].sign),
+      el("span", { "aria-hidden": true }, SIGNS[outcome]),
       el("small", {}, difference),
     );
     button.addEventListener("click", () => {
@@ -161,8 +161,8 @@ export class Verdicts {
 }
 
 function matrixLegend() {
-  const items = Object.entries(OUTCOMES).map(([name, { sign, words }]) =>
-    el("li", {}, el("span", { class: `pair ${name}` }, sign), words),
+  const items = Object.entries(OUTCOME_WORDS).map(([name, words]) =>
+    el("li", {}, el("span", { class: `pair ${name}` }, SIGNS[name]), words),
   );
   return el("ul", { class: "outcomes quiet" }, items);
 }
