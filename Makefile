@@ -1,9 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos lint check bench-load format lock clean
+.PHONY: help setup run test chaos lint check bench-load bench-train bench-study bench-accuracy format lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_train := training
+BENCH_study := study
+BENCH_accuracy := accuracy
 
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
@@ -13,6 +16,9 @@ help:
 	@echo "make check   make lint, then make test"
 	@echo "make setup   create .venv and install what is pinned in requirements.lock"
 	@echo "make bench-load  answers on a small and a large database, side by side"
+	@echo "make bench-train  images a second, beside the usual ways to train"
+	@echo "make bench-study  runs a minute of a study, by the number of runs at once"
+	@echo "make bench-accuracy  test accuracy by each engine, seed by seed"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 
@@ -51,6 +57,9 @@ check: lint test
 
 bench-load: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.load
+
+bench-train bench-study bench-accuracy: bench-%: $(VENV)/.installed-dev
+	@$(BIN)/python -m benchmarks.$(BENCH_$*)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -6,7 +6,6 @@ The same requests to two services in one process, one on a database of 600 runs,
 
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from benchmarks.filled_database import NUM_RUNS, fill_database
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, write
 from lab.settings import Settings
 from service.app import create_app
 
@@ -75,11 +74,6 @@ def measure(clients: dict[str, TestClient]) -> dict[str, dict[str, list[float]]]
                 if repeat > 0:
                     seconds[request][name].append(time.perf_counter() - started)
     return seconds
-
-
-def write(line: str) -> None:
-    """Print a line."""
-    sys.stdout.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 
@@ -13,3 +14,8 @@ def describe_machine() -> str:
         if line.startswith("model name")
     ]
     return f"{len(os.sched_getaffinity(0))} cores, {names[0] if names else platform.machine()}"
+
+
+def write(line: str) -> None:
+    """Print a line."""
+    sys.stdout.write(line + "\n")

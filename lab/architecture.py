@@ -45,6 +45,18 @@ ROWS: tuple[Row, ...] = (
 
 NORMALIZED_CHANNELS: tuple[int, ...] = tuple(row.out_channels for row in ROWS if row.is_block)
 
+
+def list_block_shapes() -> list[Shape]:
+    """The output shape (C, H, W) of each block, for one image."""
+    shapes = []
+    size = IMAGE_SIZE
+    for row in ROWS:
+        size = size // row.pool_size + 2 * row.padding - row.kernel_size + 1
+        if row.is_block:
+            shapes.append((row.out_channels, size, size))
+    return shapes
+
+
 NORMALIZATION_TYPES = {
     "batch": "BatchNorm2d",
     "group": "GroupNorm",

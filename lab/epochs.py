@@ -10,12 +10,14 @@ from torch import Tensor
 class TrainingState:
     """All that the next epoch depends on besides the configuration and the data; tensors on the CPU.
 
-    ``epoch`` epochs are done, and ``step`` steps of the next, which took ``seconds`` so far and began with
-    ``epoch_learning_rate``.
-    ``weights`` is the network's state dict, running statistics included; ``momentum`` the optimizer's
-    buffers by parameter name; ``schedule`` plain JSON values.
+    ``variant`` names the engine that came so far; no other goes on with the same bits, see
+    ``worker.engines.variants``. ``epoch`` epochs are done, and ``step`` steps of the next, which took
+    ``seconds`` so far and began with ``epoch_learning_rate``. ``weights`` is the network's state dict,
+    running statistics included; ``momentum`` the optimizer's buffers by parameter name; ``schedule`` plain
+    JSON values.
     """
 
+    variant: str
     epoch: int
     step: int
     seconds: float
@@ -32,7 +34,8 @@ class EpochReport:
 
     Losses are mean cross-entropies in nats without the penalty, accuracies 0–1, both in eval mode on
     pictures as they are. The validation figures are None where no images are held out. ``learning_rate`` is
-    the epoch's first. ``test_log_probabilities`` is (N, 10).
+    the epoch's first, ``seconds`` the run's share of the device's time.
+    ``test_log_probabilities`` is (N, 10).
     """
 
     run_index: int

@@ -15,7 +15,7 @@ from lab.errors import IdempotencyConflictError
 from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue
 from lab.records import find_experiment
-from lab.run_queueing import queue_runs
+from lab.run_queueing import queue_in_bundles
 from lab.tables import Experiment, Run
 
 
@@ -55,8 +55,7 @@ def submit_experiment(
     runs = [Run(experiment_id=experiment.id, config=config.to_json()) for config in spec.runs]
     session.add_all(runs)
     session.flush()
-    for run in runs:
-        queue_runs(session, queue, [run])
+    queue_in_bundles(session, queue, runs)
     return experiment.id
 
 
@@ -92,11 +91,13 @@ def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> 
         NotFoundError: there is no such experiment.
     """
     experiment = find_experiment(session, experiment_id)
-    for run in _lock_unfinished(session, experiment.id):
-        if run.is_paused:
-            run.is_paused = False
-            run.num_attempts = 0
-            queue_runs(session, queue, [run], is_resumed=run.started_at is not None)
+    paused = [run for run in _lock_unfinished(session, experiment.id) if run.is_paused]
+    for run in paused:
+        run.is_paused = False
+        run.num_attempts = 0
+    for is_begun in (True, False):
+        runs = [run for run in paused if (run.started_at is not None) == is_begun]
+        queue_in_bundles(session, queue, runs, is_resumed=is_begun)
 
 
 def delete_experiment(session: Session, experiment_id: int) -> list[str]:

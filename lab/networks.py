@@ -4,50 +4,11 @@ import math
 from collections import OrderedDict
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lab.architecture import IMAGE_SIZE, ROWS, Row
 from lab.configs import RunConfig
 from lab.normalizations import build_normalization
-
-SPARSE_DROPOUT_MAX_P = 0.1
-
-
-class Dropout(nn.Module):
-    """Dropout that draws from a generator of its own, so that a run's numbers are its seed's alone.
-
-    While training, each element is zeroed with probability ``p`` and the others are scaled by 1/(1 - p)
-    (Srivastava et al. 2014).
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-        self.generator: torch.Generator | None = None
-
-    def forward(self, activations: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return activations
-        if activations.device.type == "cpu" and self.p <= SPARSE_DROPOUT_MAX_P:
-            mask = self._draw_sparse_mask(activations)
-        else:
-            mask = torch.empty_like(activations).bernoulli_(1 - self.p, generator=self.generator)
-            mask.div_(1 - self.p)
-        return activations * mask
-
-    def _draw_sparse_mask(self, activations: Tensor) -> Tensor:
-        """The same independent Bernoulli draws, by their gaps: the gap between zeros is geometric.
-
-        Drawing one number per zero instead of one per element saves a third of a training step on a CPU.
-        """
-        size = activations.numel()
-        expected = size * self.p
-        # Eight standard deviations above the expected count: the gaps reach past the last element.
-        num_draws = int(expected + 8 * math.sqrt(expected) + 8)
-        gaps = torch.empty(num_draws, dtype=torch.float64).geometric_(self.p, generator=self.generator)
-        positions = gaps.cumsum(0).long() - 1
-        mask = torch.full((size,), 1 / (1 - self.p), dtype=activations.dtype)
-        return mask.index_fill_(0, positions[positions < size], 0.0).view(activations.shape)
 
 
 def build_network(config: RunConfig) -> nn.Sequential:
@@ -78,17 +39,10 @@ def build_network(config: RunConfig) -> nn.Sequential:
             )
         layers[f"relu{row.number}"] = nn.ReLU(inplace=True)
         if config.dropout > 0:
-            layers[f"dropout{row.number}"] = Dropout(config.dropout)
+            layers[f"dropout{row.number}"] = nn.Dropout(config.dropout)
     layers["flatten"] = nn.Flatten()
     layers["log_softmax"] = nn.LogSoftmax(dim=1)
     return nn.Sequential(layers)
-
-
-def use_generator(network: nn.Module, generator: torch.Generator) -> None:
-    """Have every dropout layer of ``network`` draw from ``generator``."""
-    for module in network.modules():
-        if isinstance(module, Dropout):
-            module.generator = generator
 
 
 def _build_convolution(row: Row, generator: torch.Generator) -> nn.Conv2d:

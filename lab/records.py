@@ -30,8 +30,9 @@ from lab.workforce import read_workforce
 class RunRecord:
     """One run as it stands.
 
-    ``epoch`` is the last one recorded, 0 before the first. ``worker`` has it while it is running. ``stalled``
-    says why it does not go on although it should.
+    ``epoch`` is the last one recorded, 0 before the first. ``variant`` is the engine that trains it,
+    ``bundle`` the ids of the runs that its last attempt trained together, its own among them. ``worker`` has
+    it while it is running. ``stalled`` says why it does not go on although it should.
     """
 
     id: int
@@ -40,6 +41,8 @@ class RunRecord:
     status: Status
     epoch: int
     device: str | None
+    variant: str | None
+    bundle: list[int]
     worker: str | None
     error: str | None
     stalled: str | None
@@ -221,6 +224,8 @@ def _read_runs(session: Session, condition: sa.ColumnElement[bool]) -> list[RunR
             status=status,
             epoch=metric.epoch if metric else 0,
             device=run.device,
+            variant=run.variant,
+            bundle=run.bundle or [],
             worker=worker_id if status == "running" else None,
             error=run.error if run.error or status != "failed" else LOST_JOB,
             stalled=explain_stall(

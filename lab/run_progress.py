@@ -1,5 +1,7 @@
 """What a worker writes of the runs it trains, and reads to go on with one."""
 
+from collections.abc import Collection
+
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
@@ -13,7 +15,10 @@ MAX_ATTEMPTS = 5
 
 
 def begin_job(session: Session, job_id: str, *, device: str) -> None:
-    """Count an attempt at each of the job's runs, and give up those that too many came no further with."""
+    """Count an attempt at each of the job's runs, and give up those that too many came no further with.
+
+    The others are recorded as each other's bundle.
+    """
     # The update takes the lock before the attempts are read.
     begun = session.scalars(
         sa.update(Run)
@@ -26,6 +31,9 @@ def begin_job(session: Session, job_id: str, *, device: str) -> None:
         if run.num_attempts > MAX_ATTEMPTS:
             give_up(run, run.last_problem or "the worker died or was killed; its log may say why.")
         run.last_problem = None
+    bundle = sorted(run.id for run in begun if run.finished_at is None)
+    for run in begun:
+        run.bundle = bundle
 
 
 def give_up(run: Run, problem: str) -> None:
@@ -43,10 +51,10 @@ def list_open_runs(session: Session, job_id: str) -> list[tuple[int, RunConfig]]
     return [(run.id, RunConfig.from_json(run.config)) for run in runs]
 
 
-def count_open_runs(session: Session, job_id: str) -> int:
-    """How many runs the job still has to train."""
-    query = sa.select(sa.func.count()).select_from(_select_open(job_id).subquery())
-    return session.scalar(query) or 0
+def has_all_runs(session: Session, job_id: str, run_ids: Collection[int]) -> bool:
+    """Whether these runs are all the job's still, finished or not; cancelled or deleted ones are not."""
+    query = sa.select(sa.func.count()).where(Run.id.in_(run_ids), Run.job_id == job_id)
+    return session.scalar(query) == len(run_ids)
 
 
 def note_problem(session: Session, job_id: str, *, problem: str) -> None:
@@ -78,6 +86,7 @@ def load_state(session: Session, run_id: int) -> TrainingState | None:
         return None
     values = decode_values(checkpoint.training_state)
     return TrainingState(
+        variant=values["variant"],
         epoch=checkpoint.epoch,
         step=checkpoint.step,
         seconds=values["seconds"],
@@ -158,7 +167,9 @@ def _is_ahead(session: Session, run_id: int, state: TrainingState) -> bool:
 
 def _write_checkpoint(session: Session, run: Run, state: TrainingState) -> None:
     run.num_attempts = 0
+    run.variant = state.variant
     values = {
+        "variant": state.variant,
         "learning_rate": state.learning_rate,
         "schedule": state.schedule,
         "seconds": state.seconds,

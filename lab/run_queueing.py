@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from lab.bundles import choose_bundle_size, make_bundles
 from lab.job_queue import JobQueue, list_held_jobs
 from lab.run_progress import MAX_ATTEMPTS, give_up
 from lab.tables import Experiment, Run
@@ -61,6 +62,21 @@ def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) ->
         if runs:
             logger.info("What is left of job %s is queued again.", job_id)
             queue_runs(session, queue, runs, is_resumed=True)
+
+
+def queue_apart(session: Session, queue: JobQueue, job_id: str) -> None:
+    """Queue what is left of a job again, each run in a job of its own."""
+    for run in _take_open_runs(session, job_id):
+        queue_runs(session, queue, [run], is_resumed=True)
+
+
+def queue_in_bundles(
+    session: Session, queue: JobQueue, runs: Sequence[Run], *, is_resumed: bool = False
+) -> None:
+    """Make jobs of the runs of one experiment, as large as suits the workers there are."""
+    size = choose_bundle_size(read_workforce(session), num_runs=len(runs))
+    for bundle in make_bundles(runs, size=size):
+        queue_runs(session, queue, bundle, is_resumed=is_resumed)
 
 
 def find_abandoned_jobs(session: Session) -> list[str]:

@@ -21,6 +21,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("var/data"), description="Folder of the data sets, in torchvision's layout (MNIST/raw/…)."
     )
+    cache_dir: Path = Field(
+        Path("var/cache"), description="Folder for what workers compile for their processor."
+    )
     host: str = Field("127.0.0.1", description="Address the service binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port the service binds.")
     api_token: str | None = Field(

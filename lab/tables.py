@@ -25,7 +25,12 @@ def now() -> datetime:
 class Base(DeclarativeBase):
     """All tables of the lab."""
 
-    type_annotation_map = {dict[str, Any]: sa.JSON, datetime: UtcDateTime, bytes: sa.LargeBinary}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: sa.JSON,
+        list[int]: sa.JSON,
+        datetime: UtcDateTime,
+        bytes: sa.LargeBinary,
+    }
 
 
 class Experiment(Base):
@@ -73,6 +78,9 @@ class Run(Base):
     num_attempts: Mapped[int] = mapped_column(default=0)
     last_problem: Mapped[str | None]
     device: Mapped[str | None]
+    # The engine that trains it, and the ids of the runs that its last attempt trained together, its own too.
+    variant: Mapped[str | None]
+    bundle: Mapped[list[int] | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
@@ -91,6 +99,8 @@ class Worker(Base):
     heard_at_seconds: Mapped[float]
     # How long the job at hand had not moved; none without a job.
     idle_seconds: Mapped[float | None]
+    # How many runs it trains at once to be well used.
+    bundle_size: Mapped[int] = mapped_column(default=1)
 
 
 class EpochMetric(Base):

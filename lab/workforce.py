@@ -4,7 +4,7 @@ A worker is alive while its process holds its slot and is heard of. The slot tel
 is no longer heard of tells of a process that was stopped or hangs as a whole.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -25,13 +25,18 @@ STALLED_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRecord:
-    """A worker that holds its slot. ``idle_seconds``: how long its job has not moved; None without a job."""
+    """A worker as it was last heard of.
+
+    ``idle_seconds`` is how long its job has not moved, None without a job; ``bundle_size`` how many runs it
+    trains at once to be well used.
+    """
 
     id: str
     device: str
     started_at: datetime
     silent_seconds: float
     idle_seconds: float | None
+    bundle_size: int
 
     @property
     def is_alive(self) -> bool:
@@ -46,9 +51,10 @@ class WorkerRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Workforce:
-    """The workers whose process is there, by id."""
+    """The workers whose process is there, by id, and those whose process is gone."""
 
     workers: dict[str, WorkerRecord]
+    past_workers: list[WorkerRecord] = field(default_factory=list)
 
     @property
     def alive(self) -> list[str]:
@@ -66,12 +72,19 @@ class Workforce:
         return [worker.id for worker in self.workers.values() if worker.silent_seconds <= ABANDONED_SECONDS]
 
 
-def record_heartbeat(
-    session: Session, worker_id: str, *, device: str, started_at: datetime, idle_seconds: float | None
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class SignsOfLife:
+    """What a worker tells of itself, see ``WorkerRecord``."""
+
+    device: str
+    started_at: datetime
+    idle_seconds: float | None
+    bundle_size: int
+
+
+def record_heartbeat(session: Session, worker_id: str, *, signs: SignsOfLife) -> None:
     """Write that the worker is there, and how long its job has not moved."""
-    values = {"device": device, "started_at": started_at, "idle_seconds": idle_seconds}
-    heartbeat = {**values, "heard_at_seconds": seconds_now()}
+    heartbeat = {**asdict(signs), "heard_at_seconds": seconds_now()}
     update = sa.update(Worker).where(Worker.id == worker_id).values(heartbeat).returning(Worker.id)
     if session.scalar(update) is None:
         session.execute(sa.insert(Worker).values({"id": worker_id, **heartbeat}))
@@ -81,16 +94,18 @@ def read_workforce(session: Session) -> Workforce:
     """The workers as they stand now."""
     rows = session.execute(sa.select(Worker, seconds_now() - Worker.heard_at_seconds)).all()
     held = list_held_slots(session) if rows else set()
+    records = [
+        WorkerRecord(
+            id=worker.id,
+            device=worker.device,
+            started_at=worker.started_at,
+            silent_seconds=max(0.0, silent_seconds),
+            idle_seconds=worker.idle_seconds,
+            bundle_size=worker.bundle_size,
+        )
+        for worker, silent_seconds in rows
+    ]
     return Workforce(
-        workers={
-            worker.id: WorkerRecord(
-                id=worker.id,
-                device=worker.device,
-                started_at=worker.started_at,
-                silent_seconds=max(0.0, silent_seconds),
-                idle_seconds=worker.idle_seconds,
-            )
-            for worker, silent_seconds in rows
-            if worker.id in held
-        }
+        workers={record.id: record for record in records if record.id in held},
+        past_workers=[record for record in records if record.id not in held],
     )

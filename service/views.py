@@ -39,6 +39,8 @@ class RunOut(BaseModel):
     test_loss: float | None
     recipe: dict[str, Any]
     device: str | None
+    variant: str | None = Field(description="Which engine trains it; its figures depend on that.")
+    bundle: list[int] = Field(description="The runs its last attempt trained together, this one too.")
     worker: str | None = Field(description="Which worker trains it, while it is running.")
     error: str | None = Field(description="Why the run failed, in a sentence.")
     stalled: str | None = Field(description="Why it does not go on although it should, in a sentence.")
@@ -132,6 +134,8 @@ def view_run(run: RunRecord) -> RunOut:
         test_loss=metric.test_loss if metric else None,
         recipe={name: getattr(config, name) for name in RECIPE_FIELDS},
         device=run.device,
+        variant=run.variant,
+        bundle=run.bundle,
         worker=run.worker,
         error=run.error,
         stalled=run.stalled,

@@ -21,6 +21,8 @@ torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+# Compiling the vector engine takes seconds; the tests keep what they compile.
+CACHE_DIR = REPOSITORY / "var" / "cache"
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from lab.settings import Settings, load_settings
 from lab.worker_slots import claim_slot
 from worker.caretaker import Caretaker
 from worker.devices import choose_device, describe_device
+from worker.engines.variants import set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
 
 logger = logging.getLogger("worker")
@@ -57,17 +58,18 @@ def serve(settings: Settings, *, stop: threading.Event) -> bool:
         database,
         queue,
         settings=TrainerSettings(
-            device=device, data_dir=settings.data_dir, hang_timeout_seconds=settings.hang_timeout_seconds
+            workbench=set_up_workbench(device, cache_dir=settings.cache_dir),
+            data_dir=settings.data_dir,
+            hang_timeout_seconds=settings.hang_timeout_seconds,
         ),
         stop=stop,
     )
-    words = describe_device(device)
     with (
         explain_database_errors(),
         claim_slot(database) as worker_id,
-        Caretaker(database, queue, worker_id=worker_id, device=words, trainer=trainer) as caretaker,
+        Caretaker(database, queue, worker_id=worker_id, trainer=trainer) as caretaker,
     ):
-        logger.info("%s ready on %s", worker_id, words)
+        logger.info("%s ready on %s", worker_id, describe_device(device))
         serve_jobs(database, trainer.perform, worker_id=worker_id, stop=stop)
     queue.close()
     database.close()

@@ -13,7 +13,8 @@ from lab.job_queue import JobQueue, list_held_jobs
 from lab.run_queueing import find_abandoned_jobs, requeue_jobs
 from lab.tables import now
 from lab.worker_slots import list_held_slots
-from lab.workforce import HEARTBEAT_SECONDS, record_heartbeat
+from lab.workforce import HEARTBEAT_SECONDS, SignsOfLife, record_heartbeat
+from worker.devices import describe_device
 from worker.jobs import Trainer
 
 logger = logging.getLogger(__name__)
@@ -22,13 +23,10 @@ logger = logging.getLogger(__name__)
 class Caretaker:
     """A thread that lives as long as the block it is entered for."""
 
-    def __init__(
-        self, database: Database, queue: JobQueue, *, worker_id: str, device: str, trainer: Trainer
-    ) -> None:
+    def __init__(self, database: Database, queue: JobQueue, *, worker_id: str, trainer: Trainer) -> None:
         self._database = database
         self._queue = queue
         self._worker_id = worker_id
-        self._device = device
         self._trainer = trainer
         self._started_at = now()
         self._idle_jobs: set[str] = set()
@@ -58,13 +56,13 @@ class Caretaker:
     def beat(self) -> None:
         """Tell that this worker lives, and queue again what nobody trains although somebody took it."""
         with self._database.transaction() as session:
-            record_heartbeat(
-                session,
-                self._worker_id,
-                device=self._device,
+            signs = SignsOfLife(
+                device=describe_device(self._trainer.workbench.device),
                 started_at=self._started_at,
                 idle_seconds=self._trainer.watch.idle_seconds,
+                bundle_size=self._trainer.workbench.bundle_size,
             )
+            record_heartbeat(session, self._worker_id, signs=signs)
         with self._database.transaction() as session:
             if self._worker_id not in list_held_slots(session):
                 self._give_up_slot()

@@ -1,17 +1,19 @@
-"""How well a network does on a set of pictures."""
+"""How well networks do on a set of pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from lab.datasets import ImageSet
 from lab.pixels import normalize_pixels
+from worker.engines.interface import Engine
+from worker.engines.weights import Weights
 
-# On a CPU the activations of 250 pictures still fit its cache; 1,000 take up to three times as long each.
-EVALUATION_BATCH_SIZE = {"cpu": 250, "cuda": 10_000}
+# On a CPU the activations of 256 pictures still fit its cache.
+EVALUATION_BATCH_SIZE = {"cpu": 256, "cuda": 4_096}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,26 +26,27 @@ class Evaluation:
 
 
 def evaluate(
-    network: nn.Module, image_set: ImageSet, *, before_batch: Callable[[], None] = lambda: None
-) -> Evaluation:
-    """Measure ``network`` in eval mode on pictures as they are, without augmentation or penalty.
+    engine: Engine, weights: Weights, image_set: ImageSet, *, before_batch: Callable[[], None] = lambda: None
+) -> list[Evaluation]:
+    """Measure each network in eval mode on pictures as they are, without augmentation or penalty.
 
     ``before_batch`` may raise to break off.
     """
-    was_training = network.training
-    network.eval()
-    batch_size = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 250)
+    batch_size = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 256)
     answers = []
     with torch.inference_mode():
         for batch in image_set.images.split(batch_size):
             before_batch()
-            answers.append(network(normalize_pixels(batch.float() / 255)))
-        log_probabilities = torch.cat(answers)
-        loss = F.nll_loss(log_probabilities, image_set.labels)
-        num_correct = (log_probabilities.argmax(dim=1) == image_set.labels).sum()
-    network.train(was_training)
+            answers.append(engine.predict(weights, normalize_pixels(batch.float() / 255)))
+        return [
+            _sum_up(log_probabilities, image_set.labels) for log_probabilities in torch.cat(answers, dim=1)
+        ]
+
+
+def _sum_up(log_probabilities: Tensor, labels: Tensor) -> Evaluation:
+    num_correct = (log_probabilities.argmax(dim=1) == labels).sum()
     return Evaluation(
-        loss=loss.item(),
-        accuracy=num_correct.item() / len(image_set),
-        log_probabilities=log_probabilities.cpu(),
+        loss=F.nll_loss(log_probabilities, labels).item(),
+        accuracy=num_correct.item() / len(labels),
+        log_probabilities=log_probabilities.cpu().clone(),
     )

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from lab.errors import LabError
 from lab.job_queue import JobQueue, StopWork
 from lab.run_progress import (
     begin_job,
-    count_open_runs,
+    has_all_runs,
     lay_down_job,
     list_open_runs,
     load_state,
@@ -29,10 +30,12 @@ from lab.run_progress import (
     record_epoch,
     record_failure,
 )
-from lab.run_queueing import retry_later
+from lab.run_queueing import queue_apart, retry_later
 from worker.devices import describe_device
+from worker.engines.variants import Workbench
 from worker.hang_watch import HangWatch
-from worker.training import DivergedError, TrainingStoppedError, train
+from worker.training import RunBrokeOffError, train
+from worker.watch import DivergedError, TrainingStoppedError
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +62,9 @@ class DamagedCheckpointError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainerSettings:
-    """Where a trainer trains, and when it gives up on a device."""
+    """What a trainer trains on, and when it gives up on a device."""
 
-    device: torch.device
+    workbench: Workbench
     data_dir: Path
     hang_timeout_seconds: float = 300.0
 
@@ -74,7 +77,7 @@ class Trainer:
     ) -> None:
         self._database = database
         self._queue = queue
-        self._device = settings.device
+        self.workbench = settings.workbench
         self._data_dir = settings.data_dir
         self.stop = stop
         self._data: Dataset | None = None
@@ -93,7 +96,7 @@ class Trainer:
             StopWork: the worker is to stop; all recorded epochs stand, and the steps since.
         """
         self.job_id = job_id
-        device = describe_device(self._device)
+        device = describe_device(self.workbench.device)
         try:
             with self.watch.watch_job():
                 self._transact(lambda session: begin_job(session, job_id, device=device))
@@ -115,11 +118,15 @@ class Trainer:
         except DivergedError as error:
             run_id, _ = pending[error.run_index]
             self._record_failure(run_id, job_id=job_id, reason=str(error))
+        except RunBrokeOffError as error:
+            broken = [pending[index] for index in error.run_indices]
+            logger.exception("Training runs %s broke off", [run_id for run_id, _ in broken])
+            self._handle_error(error.reason, job_id, broken)
         except Exception as error:
             logger.exception("Training runs %s broke off", [run_id for run_id, _ in pending])
             self._handle_error(error, job_id, pending)
 
-    def _handle_error(self, error: Exception, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
+    def _handle_error(self, error: Exception, job_id: str, broken: list[tuple[int, RunConfig]]) -> None:
         reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
         if _is_out_of_memory(error):
             self._transact(lambda session: retry_later(session, self._queue, job_id, problem=reason))
@@ -129,8 +136,11 @@ class Trainer:
             self.is_device_lost = True
             self.stop.set()
             raise StopWork from error
+        elif len(broken) > 1:
+            # One of them may be to blame; each by itself will tell.
+            self._transact(lambda session: queue_apart(session, self._queue, job_id))
         else:
-            for run_id, _ in pending:
+            for run_id, _ in broken:
                 self._record_failure(run_id, job_id=job_id, reason=reason)
 
     def _train(self, job_id: str, pending: list[tuple[int, RunConfig]]) -> None:
@@ -141,16 +151,19 @@ class Trainer:
             configs,
             data,
             states=states,
-            should_stop=self._watch_job(job_id, num_runs=len(pending)),
+            workbench=self.workbench,
+            should_stop=self._watch_job(job_id, run_ids=[run_id for run_id, _ in pending]),
             on_checkpoint=lambda index, state: self._record_checkpoint(
                 pending[index][0], job_id=job_id, state=state
             ),
         )
-        for report in reports:
-            run_id, config = pending[report.run_index]
-            self._record_epoch(run_id, config, job_id=job_id, report=report)
+        # Closed at once when recording fails: the lanes must not train on.
+        with closing(reports):
+            for report in reports:
+                run_id, config = pending[report.run_index]
+                self._record_epoch(run_id, config, job_id=job_id, report=report)
 
-    def _watch_job(self, job_id: str, *, num_runs: int) -> Callable[[], bool]:
+    def _watch_job(self, job_id: str, *, run_ids: list[int]) -> Callable[[], bool]:
         """Tells, asked before every step, whether the worker is to stop or has lost one of the job's runs."""
         next_look = time.monotonic() + CONTROL_SECONDS
 
@@ -162,7 +175,7 @@ class Trainer:
             if time.monotonic() < next_look:
                 return False
             next_look = time.monotonic() + CONTROL_SECONDS
-            return self._transact(lambda session: count_open_runs(session, job_id)) < num_runs
+            return not self._transact(lambda session: has_all_runs(session, job_id, run_ids))
 
         return should_stop
 
@@ -188,7 +201,7 @@ class Trainer:
         if self._data is None or self._data.info.name != name:
             # A slow download is no hung device; one that stops fails by itself.
             with self.watch.rest():
-                self._data = load_dataset(name, data_dir=self._data_dir).to(self._device)
+                self._data = load_dataset(name, data_dir=self._data_dir).to(self.workbench.device)
         return self._data
 
     def _load_state(self, run_id: int) -> TrainingState | None:

@@ -1,24 +1,34 @@
 """The penalties added to the loss."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from lab.configs import Penalize
-
-
-def select_penalized(network: nn.Module, *, penalize: Penalize) -> list[Tensor]:
-    """The parameters that a penalty acts on: all of them, or the convolution weights alone."""
-    if penalize == "all":
-        return list(network.parameters())
-    return [module.weight for module in network.modules() if isinstance(module, nn.Conv2d)]
+from lab.configs import RunConfig
+from worker.engines.weights import Layout
 
 
-def sum_penalty(parameters: Iterable[Tensor], *, l1: float, l2: float) -> Tensor:
-    """λ1·Σ|w| + λ2·Σw² over ``parameters``, as a scalar that autograd can follow.
+class Penalties:
+    """λ1·Σ|w| + λ2·Σw² of each of K runs, over the parameters that its configuration penalizes.
 
-    Since the gradient of λ2·w² is 2·λ2·w, this equals an SGD weight decay of 2·λ2; they must not be stacked.
+    Since the gradient of λ2·w² is 2·λ2·w, that part equals an SGD weight decay of 2·λ2; never stack both.
     """
-    flat = torch.cat([parameter.flatten() for parameter in parameters])
-    return l1 * flat.abs().sum() + l2 * flat.square().sum()
+
+    def __init__(self, configs: Sequence[RunConfig], *, layout: Layout, device: torch.device) -> None:
+        marks = torch.stack([layout.mark_penalized(config.penalize) for config in configs]).to(device)
+        self._l1 = marks * _make_column([config.l1 for config in configs], device)
+        self._l2 = marks * _make_column([2 * config.l2 for config in configs], device)
+        self._has_l1 = any(config.l1 for config in configs)
+        self._has_l2 = any(config.l2 for config in configs)
+
+    def add_gradient(self, gradient: Tensor, parameters: Tensor) -> None:
+        """Add the penalties' gradient, with 0 for that of |w| at 0; all tensors are (K, P)."""
+        if self._has_l1:
+            gradient.addcmul_(self._l1, parameters.sign())
+        if self._has_l2:
+            gradient.addcmul_(self._l2, parameters)
+
+
+def _make_column(values: Sequence[float], device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device).unsqueeze(1)

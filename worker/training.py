@@ -3,45 +3,32 @@
 Data flow: RunConfigs and a Dataset on the device → ``train`` → one EpochReport per run and epoch.
 
 Every random number of a run is a function of its seed and its position (epoch, step), so the same
-configuration, seed and device give the same numbers, and a run resumed from a state goes on as if it had
-never stopped.
+configuration, seed and variant give the same numbers, and a run resumed from a state goes on as if it had
+never stopped. Runs train side by side: on a GPU those of one shape as one array, on a CPU each in a thread.
 """
 
-import hashlib
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 
 from lab.configs import RunConfig
-from lab.datasets import Dataset, ImageSet
+from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
-from lab.networks import build_network, use_generator
-from worker.augmentation import augment
-from worker.evaluation import Evaluation, evaluate
-from worker.penalties import select_penalized, sum_penalty
-from worker.schedules import build_schedule
+from worker.engines.variants import Workbench, set_up_workbench
+from worker.run_array import RunArray
+from worker.watch import DivergedError, Lane, TrainingStoppedError
 
-# Between epochs' own checkpoints; what a killed process loses at most.
-CHECKPOINT_SECONDS = 5.0
+DEFAULT_CACHE_DIR = Path("var/cache")
 
 
-class TrainingStoppedError(Exception):
-    """``should_stop`` said so; what was reported before stands."""
+class RunBrokeOffError(Exception):
+    """Training some of the runs raised an error, ``reason``."""
 
-
-class DivergedError(Exception):
-    """A run's loss is no longer a number."""
-
-    def __init__(self, *, run_index: int, epoch: int, learning_rate: float) -> None:
-        super().__init__(
-            f"The loss was no longer finite after epoch {epoch}; try a learning rate below {learning_rate:g}."
-        )
-        self.run_index = run_index
+    def __init__(self, run_indices: Sequence[int], reason: Exception) -> None:
+        super().__init__(f"training runs {list(run_indices)} broke off: {reason}")
+        self.run_indices = list(run_indices)
+        self.reason = reason
 
 
 def train(
@@ -49,193 +36,132 @@ def train(
     data: Dataset,
     *,
     states: Sequence[TrainingState | None] | None = None,
+    workbench: Workbench | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-    on_checkpoint: Callable[[int, TrainingState], None] | None = None,
-) -> Iterator[EpochReport]:
-    """Train every run to its last epoch on the device that holds ``data``, an epoch of each in turn.
+    on_checkpoint: Callable[[int, TrainingState], None] = lambda _index, _state: None,
+) -> Generator[EpochReport, None, None]:
+    """Train every run to its last epoch on the device that holds ``data``, all side by side.
 
     ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
     step and every batch that is measured. ``on_checkpoint`` is given a run's index and its state in the
-    middle of an epoch: every ``CHECKPOINT_SECONDS``, and before stopping.
+    middle of an epoch: every ``CHECKPOINT_SECONDS``, and before stopping. Both are called from the threads
+    that train, one at a time.
 
     Raises:
         TrainingStoppedError: ``should_stop`` said so.
-        DivergedError: a run's loss is no longer finite.
+        DivergedError: a run's loss is no longer finite; the others' states have been handed over.
+        RunBrokeOffError: some runs cannot go on; the others' states have been handed over.
     """
-    resumed = states or [None] * len(runs)
-    watch = _Watch(should_stop=should_stop, on_checkpoint=on_checkpoint or (lambda _index, _state: None))
-    trainees = [
-        _Trainee(config, data, run_index=index, state=state)
-        for index, (config, state) in enumerate(zip(runs, resumed, strict=True))
-    ]
-    while unfinished := [trainee for trainee in trainees if not trainee.is_finished]:
-        for trainee in unfinished:
-            yield trainee.train_epoch(watch)
+    workbench = workbench or set_up_workbench(data.train.images.device, cache_dir=DEFAULT_CACHE_DIR)
+    arrays = _make_arrays(runs, data, states=states or [None] * len(runs), workbench=workbench)
+    watch = _Watch(should_stop, on_checkpoint)
+    unfinished = [array for array in arrays if not array.is_finished]
+    if workbench.num_lanes == 1 or len(unfinished) == 1:
+        yield from _train_in_turn(unfinished, watch, lane=Lane(workbench.num_threads))
+    else:
+        yield from _train_side_by_side(unfinished, watch, workbench=workbench)
 
 
-@dataclass(frozen=True, kw_only=True)
+def _make_arrays(
+    runs: Sequence[RunConfig],
+    data: Dataset,
+    *,
+    states: Sequence[TrainingState | None],
+    workbench: Workbench,
+) -> list[RunArray]:
+    """Runs of one shape, variant and place together where that is faster, else each by itself."""
+    variants = [state.variant if state else workbench.variant for state in states]
+    groups: dict[object, list[int]] = {}
+    for index, (config, state) in enumerate(zip(runs, states, strict=True)):
+        place = (state.epoch, state.step) if state else (0, 0)
+        network = (config.normalization, config.affine, config.groups, config.dropout > 0)
+        key = (variants[index], place, network, config.batch_size, config.epochs, config.validation_size)
+        groups.setdefault(key if workbench.is_fusing(variants[index]) else index, []).append(index)
+    arrays = []
+    for indices in groups.values():
+        members = [(index, runs[index]) for index in indices]
+        own_states = [states[index] for index in indices]
+        try:
+            engine = workbench.build_engine(variants[indices[0]], [config for _, config in members])
+            array = RunArray(members, data, engine=engine, variant=variants[indices[0]], states=own_states)
+        except Exception as error:
+            raise RunBrokeOffError(indices, error) from error
+        arrays.append(array)
+    return arrays
+
+
+def _train_in_turn(arrays: Sequence[RunArray], watch: "_Watch", *, lane: Lane) -> Iterator[EpochReport]:
+    """An epoch of each in turn, in this thread."""
+    while arrays:
+        for array in arrays:
+            yield from _train_epoch(array, watch, lane=lane)
+        arrays = [array for array in arrays if not array.is_finished]
+
+
+def _train_side_by_side(
+    arrays: Sequence[RunArray], watch: "_Watch", *, workbench: Workbench
+) -> Iterator[EpochReport]:
+    """As many at once as there are lanes, an epoch of each in turn; when one ends with an error, all stop."""
+    waiting = list(arrays)
+    training: dict[Future[list[EpochReport]], RunArray] = {}
+    errors: list[BaseException] = []
+    with ThreadPoolExecutor(workbench.num_lanes, thread_name_prefix="lane") as lanes:
+        try:
+            while training or (waiting and not errors):
+                num_used = min(len(waiting) + len(training), workbench.num_lanes)
+                lane = Lane(max(1, workbench.num_threads // num_used), share=1 / num_used)
+                while waiting and len(training) < workbench.num_lanes and not errors:
+                    array = waiting.pop(0)
+                    training[lanes.submit(_train_epoch, array, watch, lane=lane)] = array
+                done, _ = wait(training, return_when=FIRST_COMPLETED)
+                for future in done:
+                    array = training.pop(future)
+                    if error := future.exception():
+                        errors.append(error)
+                        # What the others have done is kept: they end their epoch or hand their state over.
+                        watch.stop()
+                        continue
+                    yield from future.result()
+                    if not array.is_finished:
+                        waiting.append(array)
+        finally:
+            # Leaving waits for the lanes, whatever the reason.
+            watch.stop()
+    if errors:
+        raise next((error for error in errors if not isinstance(error, TrainingStoppedError)), errors[0])
+
+
+def _train_epoch(array: RunArray, watch: "_Watch", *, lane: Lane) -> list[EpochReport]:
+    try:
+        return array.train_epoch(watch, lane=lane)
+    except (TrainingStoppedError, DivergedError):
+        raise
+    except Exception as error:
+        raise RunBrokeOffError(array.run_indices, error) from error
+
+
 class _Watch:
-    """What is asked, and told, between two steps."""
-
-    should_stop: Callable[[], bool]
-    on_checkpoint: Callable[[int, TrainingState], None]
-
-
-def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[ImageSet, ImageSet | None]:
-    """Hold out the last ``validation_size`` training images, the same ones for every run."""
-    if validation_size == 0:
-        return train_set, None
-    images, labels = train_set.images, train_set.labels
-    return (
-        ImageSet(images[:-validation_size], labels[:-validation_size]),
-        ImageSet(images[-validation_size:], labels[-validation_size:]),
-    )
-
-
-class _Trainee:
-    """One run on its way: network, optimizer, schedule and position."""
+    """Asks and tells the caller in one lane at a time; when one lane is to stop, all are."""
 
     def __init__(
-        self, config: RunConfig, data: Dataset, *, run_index: int, state: TrainingState | None
+        self, should_stop: Callable[[], bool], on_checkpoint: Callable[[int, TrainingState], None]
     ) -> None:
-        self.config = config
-        self.run_index = run_index
-        self.epoch = 0
-        self.step = 0
-        self.seconds = 0.0
-        self.epoch_learning_rate = config.learning_rate
-        self.epoch_started_at = self.saved_at = time.monotonic()
-        self.train_set, self.validation_set = split_validation(
-            data.train, validation_size=config.validation_size
-        )
-        self.test_set = data.test
-        device = data.train.images.device
-        self.generator = torch.Generator(device)
-        self.network = build_network(config).to(device)
-        use_generator(self.network, self.generator)
-        self.penalized = select_penalized(self.network, penalize=config.penalize)
-        self.optimizer = torch.optim.SGD(
-            self.network.parameters(), lr=config.learning_rate, momentum=config.momentum, fused=True
-        )
-        self.schedule = build_schedule(config, optimizer=self.optimizer, num_images=len(self.train_set))
-        if state is not None:
-            self._load_state(state)
+        self._should_stop = should_stop
+        self._on_checkpoint = on_checkpoint
+        self._lock = threading.Lock()
+        self._is_stopped = False
 
-    @property
-    def is_finished(self) -> bool:
-        return self.epoch >= self.config.epochs
+    def stop(self) -> None:
+        """Have every lane stop before its next step."""
+        self._is_stopped = True
 
-    def train_epoch(self, watch: _Watch) -> EpochReport:
-        """Train from where the run stands to the end of the epoch, and measure."""
-        self.epoch_started_at = time.monotonic() - self.seconds
-        self.saved_at = time.monotonic()
-        if self.step == 0:
-            self.epoch_learning_rate = self._learning_rate
-        look_up = partial(self._look_up, watch)
-        self._train_steps(look_up)
-        train = evaluate(self.network, self.train_set, before_batch=look_up)
-        validation = (
-            evaluate(self.network, self.validation_set, before_batch=look_up) if self.validation_set else None
-        )
-        test = evaluate(self.network, self.test_set, before_batch=look_up)
-        self._check_finite(train, test, *filter(None, [validation]))
-        watched = test if validation is None or self.config.schedule_metric == "test" else validation
-        self.schedule.after_epoch(watched.loss)
-        self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
-        return EpochReport(
-            run_index=self.run_index,
-            epoch=self.epoch,
-            learning_rate=self.epoch_learning_rate,
-            seconds=time.monotonic() - self.epoch_started_at,
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            validation_loss=validation.loss if validation else None,
-            validation_accuracy=validation.accuracy if validation else None,
-            test_loss=test.loss,
-            test_accuracy=test.accuracy,
-            test_log_probabilities=test.log_probabilities,
-            state=self._export_state(),
-        )
+    def should_stop(self) -> bool:
+        """Whether the caller, or another lane, says so."""
+        with self._lock:
+            self._is_stopped = self._is_stopped or self._should_stop()
+            return self._is_stopped
 
-    def _train_steps(self, look_up: Callable[[], None]) -> None:
-        self._seed_generator(step=0)
-        order = torch.randperm(len(self.train_set), generator=self.generator, device=self.generator.device)
-        batches = order.split(self.config.batch_size)
-        self.network.train()
-        for indices in batches[self.step :]:
-            look_up()
-            self._seed_generator(step=self.step + 1)
-            self._step(indices)
-            self.schedule.after_step()
-            self.step += 1
-
-    def _look_up(self, watch: _Watch) -> None:
-        """Between two steps: hand over the state if it is due, and stop if that is asked."""
-        is_due = time.monotonic() - self.saved_at > CHECKPOINT_SECONDS
-        is_stopped = watch.should_stop()
-        if is_due or is_stopped:
-            self.seconds = time.monotonic() - self.epoch_started_at
-            watch.on_checkpoint(self.run_index, self._export_state())
-            self.saved_at = time.monotonic()
-        if is_stopped:
-            raise TrainingStoppedError
-
-    def _step(self, indices: Tensor) -> None:
-        images = augment(
-            self.train_set.images[indices],
-            rotation_degrees=self.config.rotation_degrees,
-            generator=self.generator,
-        )
-        loss = F.nll_loss(self.network(images), self.train_set.labels[indices])
-        if self.config.l1 or self.config.l2:
-            loss = loss + sum_penalty(self.penalized, l1=self.config.l1, l2=self.config.l2)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-
-    @property
-    def _learning_rate(self) -> float:
-        return float(self.optimizer.param_groups[0]["lr"])
-
-    def _seed_generator(self, *, step: int) -> None:
-        """Draw from here on what this epoch and step draw, both from 1; step 0 is the order of the images."""
-        position = f"{self.config.seed}/{self.epoch + 1}/{step}".encode()
-        digest = hashlib.blake2b(position, digest_size=8).digest()
-        self.generator.manual_seed(int.from_bytes(digest, "little", signed=True))
-
-    def _check_finite(self, *evaluations: Evaluation) -> None:
-        # abs(x) < inf is False for both inf and NaN.
-        if not all(abs(evaluation.loss) < float("inf") for evaluation in evaluations):
-            raise DivergedError(
-                run_index=self.run_index, epoch=self.epoch + 1, learning_rate=self.config.learning_rate
-            )
-
-    def _export_state(self) -> TrainingState:
-        momentum = {
-            name: self.optimizer.state[parameter]["momentum_buffer"]
-            for name, parameter in self.network.named_parameters()
-            if self.optimizer.state[parameter].get("momentum_buffer") is not None
-        }
-        return TrainingState(
-            epoch=self.epoch,
-            step=self.step,
-            seconds=self.seconds,
-            epoch_learning_rate=self.epoch_learning_rate,
-            weights={
-                name: tensor.detach().cpu().clone() for name, tensor in self.network.state_dict().items()
-            },
-            momentum={name: tensor.detach().cpu().clone() for name, tensor in momentum.items()},
-            learning_rate=self._learning_rate,
-            schedule=self.schedule.state_dict(),
-        )
-
-    def _load_state(self, state: TrainingState) -> None:
-        self.epoch, self.step, self.seconds = state.epoch, state.step, state.seconds
-        self.epoch_learning_rate = state.epoch_learning_rate
-        self.network.load_state_dict(state.weights)
-        for name, parameter in self.network.named_parameters():
-            if name in state.momentum:
-                buffer = state.momentum[name].to(parameter.device, copy=True)
-                self.optimizer.state[parameter]["momentum_buffer"] = buffer
-        self.schedule.load_state_dict(state.schedule)
-        self.optimizer.param_groups[0]["lr"] = state.learning_rate
+    def on_checkpoint(self, run_index: int, state: TrainingState) -> None:
+        """Give the caller a state."""
+        with self._lock:
+            self._on_checkpoint(run_index, state)

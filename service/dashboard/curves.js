@@ -2,7 +2,7 @@
 
 import { Chart } from "./charts.js";
 import { choice, el, fill, setText } from "./dom.js";
-import { percent } from "./format.js";
+import { capitalize, percent } from "./format.js";
 import { lineSample, listConfigurations } from "./looks.js";
 import { describeMetric, drawPanel, summarize } from "./traces.js";
 
@@ -206,8 +206,4 @@ function makeEntry(configuration, onToggle, onEmphasize) {
   for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => onEmphasize(label));
   for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => onEmphasize(null));
   return { element: el("li", {}, button), button, figure };
-}
-
-function capitalize(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }

@@ -1,7 +1,7 @@
 /** What a grid tells of its factors one by one: whether each matters, and which of its levels is better. */
 
 import { el } from "./dom.js";
-import { percent, points } from "./format.js";
+import { capitalize, percent, points } from "./format.js";
 import { SIGNS } from "./outcomes.js";
 
 /** As the API's comparison gives `factors`; null where there are none to tell apart. */
@@ -51,8 +51,4 @@ function makeEffect({ a_level: a, b_level: b, difference, ci_low: low, ci_high: 
     el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin}`),
     el("span", { class: "unseen" }, `: ${verdict}`),
   );
-}
-
-function capitalize(text) {
-  return text[0].toUpperCase() + text.slice(1);
 }

@@ -33,6 +33,11 @@ export function whole(value) {
   return value === null || value === undefined ? NONE : value.toLocaleString("en");
 }
 
+/** The first letter as that of a sentence. */
+export function capitalize(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 /** 1 run, 4 runs. */
 export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;

@@ -2,7 +2,7 @@
 
 import { el, fill, note } from "./dom.js";
 import { makeFactors } from "./factors.js";
-import { decimal, points } from "./format.js";
+import { capitalize, decimal, points } from "./format.js";
 import { OUTCOME_WORDS, SIGNS } from "./outcomes.js";
 import { makeRanking } from "./ranking.js";
 
@@ -149,7 +149,7 @@ export class Verdicts {
     fill(
       this.#detail,
       el("h3", {}, `${pair.a} against ${pair.b}`),
-      el("p", { class: "strong" }, `${pair.verdict[0].toUpperCase()}${pair.verdict.slice(1)}.`),
+      el("p", { class: "strong" }, `${capitalize(pair.verdict)}.`),
       el(
         "dl",
         {},

@@ -87,9 +87,12 @@ def _name(leads: Sequence[Lead]) -> str:
 
 
 def _give_reason(leads: Sequence[Lead]) -> str:
-    """Why nothing can be concluded, if it is one reason for all."""
-    reasons = {lead.verdict.partition("cannot conclude: ")[2] for lead in leads}
-    return f": {reasons.pop()}" if len(reasons) == 1 and all(reasons) else ""
+    """Why nothing can be concluded of these, or of most of them; empty where something can."""
+    reasons = Counter(lead.verdict.partition("cannot conclude: ")[2] for lead in leads)
+    reason, number = reasons.most_common(1)[0]
+    if not reason:
+        return ""
+    return f": {reason}" if number == len(leads) else f"; of {number} of them: {reason}"
 
 
 def _describe_accuracy(result: ConfigurationResult) -> str:

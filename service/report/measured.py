@@ -59,7 +59,7 @@ def write_consolidated(material: Material) -> Section:
     blocks: list[Block] = [
         Paragraph(
             "Training, validation and test figures compare: all are measured after the epoch, without "
-            "dropout and without rotation. Axes may cut the first epochs; a figure says what it cuts."
+            "dropout and without rotation. Axes may cut the first epochs."
         ),
         *(make_plot(material, name) for name in names),
     ]

@@ -99,9 +99,10 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
     spreads = _read_spreads(material)
     group, *others = ordered
     if not all(spreads.get(label) for label in ordered):
-        return Finding(claim, "nothing to say yet", ["Fluctuation takes at least two recorded epochs."])
+        return Finding(
+            claim, "nothing to say yet", [f"Fluctuation takes {STABILITY_EPOCHS} recorded epochs of each."]
+        )
     means = [f"{label} {100 * np.mean(list(spreads[label].values())):.2f}" for label in ordered]
-    num_epochs = min(STABILITY_EPOCHS, *(run.epoch for run in material.completed))
     questions = [
         Question(
             differences=np.array(
@@ -121,8 +122,8 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
         claim,
         _sum_up([turned.get(finding.outcome, finding.outcome) for finding in findings]),
         [
-            f"Standard deviation of test accuracy over the last {num_epochs} epochs, in points, mean over "
-            f"seeds: {', '.join(means)}.",
+            f"Standard deviation of test accuracy over the last {STABILITY_EPOCHS} epochs, in points, mean "
+            f"over seeds: {', '.join(means)}.",
             *(
                 f"{other} − {group}: {write_difference(finding, unit=' points')}; {finding.verdict}."
                 for other, finding in zip(others, findings, strict=True)

@@ -58,6 +58,7 @@ a:hover { text-decoration: underline; }
 .data thead th { color: var(--faded); font-weight: 600; font-size: .82rem; vertical-align: bottom; }
 .data .n { text-align: right; }
 .data td.n { white-space: nowrap; }
+.data td.t:first-child { min-width: 9rem; }
 pre { background: var(--tint); border: 1px solid var(--rule); border-radius: 6px; padding: .7rem .9rem;
   overflow-x: auto; font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .ready h2 { font-size: 1.25rem; }

@@ -14,9 +14,7 @@ from lab.records import count_runs_by_status, has_experiments
 from lab.run_status import Status
 from lab.workforce import read_workforce
 from service.dependencies import LabDep, SessionDep
-
-# What decides what the figures come out as, and how they look.
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "statsmodels", "matplotlib", "plotly", "dbos")
+from service.report.provenance import PACKAGES
 
 health_router = APIRouter(tags=["system"])
 router = APIRouter(tags=["system"])
@@ -87,6 +85,7 @@ class WorkerOut(BaseModel):
     is_stalled: bool = Field(description="Whether its job has not moved for 20 seconds.")
     silent_seconds: float = Field(description="Since it was last heard of.")
     idle_seconds: float | None = Field(description="How long its job has not moved; null without a job.")
+    bundle_size: int = Field(description="How many runs it trains at once to be well used.")
 
 
 class WorkersOut(BaseModel):

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from lab.database import Database
 from lab.job_queue import JobQueue, StopWork, list_held_jobs, serve_jobs
 from lab.run_queueing import requeue_jobs
-from lab.tables import now
 from lab.worker_slots import claim_slot
 from lab.workforce import record_heartbeat
+from tests.lab.situations import make_signs
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def take_over(database: Database, worker_id: str) -> None:
     """Tell that the worker lives, and queue again what a dead one held under its id."""
     queue = JobQueue(database)
     with database.transaction() as session:
-        record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=None)
+        record_heartbeat(session, worker_id, signs=make_signs())
         left = [job_id for job_id, holder in list_held_jobs(session).items() if holder == worker_id]
         requeue_jobs(session, queue, left)
     queue.discard(left)

@@ -22,9 +22,10 @@ from lab.experiment_specs import ExperimentSpec
 from lab.job_queue import JobQueue, list_held_jobs, upgrade_queue
 from lab.run_progress import begin_job, lay_down_job, list_open_runs, record_checkpoint, record_epoch
 from lab.run_queueing import find_abandoned_jobs, requeue_jobs
-from lab.tables import Worker, now
+from lab.tables import Worker
 from lab.worker_slots import claim_slot
 from lab.workforce import record_heartbeat
+from tests.lab.situations import make_signs
 
 NUM_EPOCHS = 3
 SILENCE_SECONDS = 1_000.0
@@ -159,7 +160,7 @@ class PlayedLab:
 
     def _beat(self, worker: PlayedWorker) -> None:
         with self.database.transaction() as session:
-            record_heartbeat(session, worker.id, device="cpu", started_at=now(), idle_seconds=None)
+            record_heartbeat(session, worker.id, signs=make_signs())
 
     def _requeue(self, job_ids: list[str]) -> None:
         with self.database.transaction() as session:
@@ -192,6 +193,7 @@ def make_template(folder: Path) -> Path:
 def make_state(epoch: int, step: int) -> TrainingState:
     """A state at that position; what is in it does not matter here."""
     return TrainingState(
+        variant="stacked",
         epoch=epoch,
         step=step,
         seconds=0.0,

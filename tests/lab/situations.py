@@ -13,7 +13,7 @@ from lab.job_queue import JOBS, RUNNING_STATE
 from lab.records import ExperimentRecord, RunRecord, read_run
 from lab.run_progress import record_failure
 from lab.tables import EpochMetric, Run, Worker, now
-from lab.workforce import record_heartbeat
+from lab.workforce import SignsOfLife, record_heartbeat
 
 Submit = Callable[..., ExperimentRecord]
 
@@ -24,12 +24,20 @@ def beat(
     *,
     silent_seconds: float = 0.0,
     idle_seconds: float | None = None,
+    bundle_size: int = 1,
 ) -> None:
     """Have the worker be heard of, and then fall silent for ``silent_seconds``."""
     with database.transaction() as session:
-        record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=idle_seconds)
+        signs = make_signs(idle_seconds=idle_seconds, bundle_size=bundle_size)
+        record_heartbeat(session, worker_id, signs=signs)
         heard_at = Worker.heard_at_seconds - silent_seconds
         session.execute(sa.update(Worker).where(Worker.id == worker_id).values(heard_at_seconds=heard_at))
+
+
+def make_signs(**values: Any) -> SignsOfLife:
+    """What a worker that has nothing to do and trains one run at a time tells of itself."""
+    usual = {"device": "cpu", "started_at": now(), "idle_seconds": None, "bundle_size": 1}
+    return SignsOfLife(**{**usual, **values})
 
 
 def read_job(session: Session, run_id: int) -> str:
@@ -80,6 +88,7 @@ def make_report(epoch: int, **values: Any) -> EpochReport:
     """What training hands over after ``epoch``; another for each."""
     generator = torch.Generator().manual_seed(epoch)
     state = TrainingState(
+        variant="stacked",
         epoch=epoch,
         step=0,
         seconds=0.0,

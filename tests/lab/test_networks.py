@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from lab.configs import NORMALIZATIONS, Normalization, RunConfig
-from lab.networks import Dropout, build_network, use_generator
+from lab.networks import build_network
 
 
 def make_config(
@@ -45,7 +45,6 @@ def test_has_the_studys_number_of_trainable_parameters(
 @pytest.mark.parametrize("training", [True, False])
 def test_gives_ten_log_probabilities_an_image(normalization: Normalization, training: bool) -> None:
     network = build_network(make_config(normalization)).train(training)
-    use_generator(network, torch.Generator().manual_seed(0))
     images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         answers = network(images)
@@ -93,15 +92,9 @@ class TestSeed:
         assert torch.equal(read_convolutions(build_network(make_config(seed=5)))[0], expected)
 
 
-class TestUseGenerator:
-    def test_reaches_every_dropout_layer(self) -> None:
-        network = build_network(make_config())
-        generator = torch.Generator()
-        use_generator(network, generator)
-        dropouts = [module for module in network if isinstance(module, Dropout)]
-        assert len(dropouts) == 7
-        assert all(dropout.generator is generator for dropout in dropouts)
-
-    def test_no_dropout_layer_without_dropout(self) -> None:
-        network = build_network(make_config(dropout=0.0))
-        assert not [module for module in network if isinstance(module, Dropout)]
+@pytest.mark.parametrize(("dropout", "expected"), [(0.25, [0.25] * 7), (0.0, [])])
+def test_every_block_drops_with_the_probability_of_the_configuration(
+    dropout: float, expected: list[float]
+) -> None:
+    network = build_network(make_config(dropout=dropout))
+    assert [module.p for module in network if isinstance(module, nn.Dropout)] == expected

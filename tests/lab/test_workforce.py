@@ -7,7 +7,7 @@ from lab.database import Database
 from lab.tables import Worker
 from lab.worker_slots import claim_slot
 from lab.workforce import Workforce, read_workforce, record_heartbeat
-from tests.lab.situations import beat
+from tests.lab.situations import beat, make_signs
 
 
 def read(database: Database) -> Workforce:
@@ -90,8 +90,10 @@ class TestHeartbeat:
     def test_takes_the_place_of_the_one_before(self, database: Database, worker: str) -> None:
         started_at = datetime(2026, 2, 3, 4, 5, tzinfo=UTC)
         with database.transaction() as session:
-            record_heartbeat(session, worker, device="another", started_at=started_at, idle_seconds=1.5)
+            signs = make_signs(device="another", started_at=started_at, idle_seconds=1.5, bundle_size=24)
+            record_heartbeat(session, worker, signs=signs)
         with database.transaction() as session:
             assert session.scalars(sa.select(Worker.id)).all() == [worker]
         record = read(database).workers[worker]
         assert (record.device, record.started_at, record.idle_seconds) == ("another", started_at, 1.5)
+        assert record.bundle_size == 24

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
-import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -13,6 +12,9 @@ from lab.settings import Settings
 from lab.tables import Run
 from service.app import create_app
 from service.dependencies import Lab
+from tests.conftest import CACHE_DIR
+from tests.worker.bench import CPU
+from worker.engines.variants import set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
 
 
@@ -36,7 +38,8 @@ def trainer(app: FastAPI) -> Trainer:
 
 
 def make_trainer(lab: Lab) -> Trainer:
-    settings = TrainerSettings(device=torch.device("cpu"), data_dir=lab.settings.data_dir)
+    workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
+    settings = TrainerSettings(workbench=workbench, data_dir=lab.settings.data_dir)
     return Trainer(lab.database, lab.queue, settings=settings, stop=threading.Event())
 
 

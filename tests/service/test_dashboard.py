@@ -6,10 +6,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from posixpath import join, normpath
 
+import plotly
 import pytest
 from fastapi.testclient import TestClient
 
-from service.dashboard_files import DASHBOARD_DIR
+from service.dashboard_files import DASHBOARD_DIR, PLOTLY_ADDRESS, PLOTLY_FILE
 
 FILES = sorted(path for path in DASHBOARD_DIR.iterdir() if path.is_file())
 MODULES = [path for path in FILES if path.suffix == ".js"]
@@ -114,7 +115,29 @@ class TestServing:
         assert client.get(f"/dashboard/{path}").status_code == 404
 
 
+class TestPlotly:
+    def test_is_served_compressed_for_good_from_the_installed_package(self, client: TestClient) -> None:
+        (address,) = re.findall(r'<meta name="plotly" content="([^"]+)">', client.get("/").text)
+        assert plotly.__version__ in address
+        answer = client.get(address, headers={"accept-encoding": "gzip, br"})
+        assert answer.content == PLOTLY_FILE.read_bytes()
+        assert answer.headers["content-encoding"] == "gzip"
+        assert int(answer.headers["content-length"]) < len(answer.content) / 3
+        assert "immutable" in answer.headers["cache-control"]
+
+    def test_is_served_as_it_is_to_whom_cannot_decompress(self, client: TestClient) -> None:
+        answer = client.get(PLOTLY_ADDRESS, headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in answer.headers
+        assert answer.content == PLOTLY_FILE.read_bytes()
+
+
 class TestPolicy:
+    @pytest.mark.parametrize("address", ["/", "/dashboard/dashboard.js", "/dashboard/dashboard.css"])
+    def test_allows_nothing_inline_and_nothing_foreign(self, client: TestClient, address: str) -> None:
+        policy = client.get(address).headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert not re.search(r"unsafe|https?:|\*", policy)
+
     def test_page_has_no_inline_script_or_style(self, page: Page) -> None:
         assert page.refused == []
 

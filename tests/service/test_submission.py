@@ -1,6 +1,5 @@
 """Presets, plans and estimates: what is asked for, how many runs it makes and how long they take."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from lab.run_durations import estimate_duration
 from lab.worker_slots import claim_slot
 from lab.workforce import record_heartbeat
 from service.dependencies import Lab
+from tests.lab.situations import make_signs
 from tests.service.finished_runs import finish_runs, submit
 
 # Of the digits' 1,437 training images a twelfth is held out.
@@ -150,4 +150,4 @@ class TestEstimate:
 
 def beat(lab: Lab, worker_id: str, *, device: str) -> None:
     with lab.database.transaction() as session:
-        record_heartbeat(session, worker_id, device=device, started_at=datetime.now(UTC), idle_seconds=None)
+        record_heartbeat(session, worker_id, signs=make_signs(device=device))

@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.settings import Settings
-from lab.tables import now
 from lab.worker_slots import claim_slot
 from lab.workforce import record_heartbeat
 from service.app import create_app
+from tests.lab.situations import make_signs
 
 
 def test_is_alive_and_ready(client: TestClient) -> None:
@@ -32,7 +32,7 @@ def test_lists_the_workers_that_are_there(client: TestClient, app: FastAPI) -> N
     assert client.get("/workers").json() == {"workers": []}
 
     with claim_slot(database) as worker_id, database.transaction() as session:
-        record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=31.0)
+        record_heartbeat(session, worker_id, signs=make_signs(idle_seconds=31.0))
         session.commit()
         (worker,) = client.get("/workers").json()["workers"]
 

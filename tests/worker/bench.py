@@ -3,14 +3,13 @@
 import itertools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 import torch
-from torch import Tensor
 
 from lab.configs import RunConfig
 from lab.database import Database
@@ -26,8 +25,11 @@ from lab.records import (
     read_weights,
 )
 from lab.tables import EpochMetric, Run
-from worker import training
+from tests.conftest import CACHE_DIR
+from worker.engines.interface import Batch
+from worker.engines.variants import Workbench, set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
+from worker.run_array import RunArray
 
 CPU = torch.device("cpu")
 STEPS_PER_EPOCH = 3
@@ -35,6 +37,12 @@ STEPS_PER_EPOCH = 3
 ASKED_PER_EPOCH = STEPS_PER_EPOCH + 2
 
 Result = tuple[list[tuple[float | None, ...]], bytes, bytes]
+
+
+def make_workbench(*, num_threads: int = 1, variant: str | None = None) -> Workbench:
+    """This machine's processor as a worker with so many threads would use it."""
+    workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
+    return replace(workbench, num_threads=num_threads, variant=variant or workbench.variant)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +70,13 @@ class Bench:
         with self.database.transaction() as session:
             return session.get_one(Run, run.id)
 
-    def make_trainer(self, *, stop: threading.Event | None = None) -> Trainer:
+    def make_trainer(
+        self, *, stop: threading.Event | None = None, workbench: Workbench | None = None
+    ) -> Trainer:
         return Trainer(
             self.database,
             self.queue,
-            settings=TrainerSettings(device=CPU, data_dir=self.data_dir),
+            settings=TrainerSettings(workbench=workbench or make_workbench(), data_dir=self.data_dir),
             stop=stop or threading.Event(),
         )
 
@@ -141,12 +151,12 @@ def break_steps(
     monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], *, is_broken: Callable[[int], bool]
 ) -> None:
     """Have those training steps raise, counted from 1 over all runs and attempts."""
-    take_step = training._Trainee._step
+    take_step = RunArray.step
     numbers = itertools.count(1)
 
-    def step(trainee: training._Trainee, indices: Tensor) -> None:
+    def step(array: RunArray, batch: Batch) -> None:
         if is_broken(next(numbers)):
             raise error()
-        take_step(trainee, indices)
+        take_step(array, batch)
 
-    monkeypatch.setattr(training._Trainee, "_step", step)
+    monkeypatch.setattr(RunArray, "step", step)

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from lab import run_queueing
 from lab.configs import RunConfig
@@ -16,6 +15,8 @@ from lab.datasets import load_dataset
 from lab.settings import load_settings
 from worker import training
 from worker.__main__ import main
+from worker.engines.interface import Batch
+from worker.run_array import RunArray
 
 FAULTY_STEP = 5
 
@@ -47,18 +48,18 @@ def warm_up() -> None:
 
 def break_device(fault: str, marker: Path) -> None:
     """Have the device fail at its fifth step, if it has not yet."""
-    take_step = training._Trainee._step
+    take_step = RunArray.step
     num_steps = 0
 
-    def step(trainee: training._Trainee, indices: Tensor) -> None:
+    def step(array: RunArray, batch: Batch) -> None:
         nonlocal num_steps
         num_steps += 1
         if num_steps == FAULTY_STEP and not marker.exists():
             marker.touch()
             FAULTS[fault]()
-        take_step(trainee, indices)
+        take_step(array, batch)
 
-    training._Trainee._step = step  # type: ignore[method-assign,assignment]
+    RunArray.step = step  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

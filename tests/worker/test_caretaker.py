@@ -7,13 +7,15 @@ import sqlalchemy as sa
 
 from lab.job_queue import JOBS
 from lab.records import RunRecord
-from lab.tables import Run, Worker, now
+from lab.tables import Run, Worker
 from lab.worker_slots import claim_slot
 from lab.workforce import ABANDONED_SECONDS, SILENT_SECONDS, read_workforce, record_heartbeat
+from tests.lab.situations import make_signs
 from tests.waiting import wait_until
-from tests.worker.bench import Bench, CalledOff, Disk
+from tests.worker.bench import CPU, Bench, CalledOff, Disk
 from worker import caretaker as caretaker_module
 from worker.caretaker import Caretaker
+from worker.devices import describe_device
 from worker.jobs import Trainer
 
 MakeCaretaker = Callable[..., Caretaker]
@@ -42,7 +44,6 @@ def make_caretaker(bench: Bench, my_slot: str) -> MakeCaretaker:
             bench.database,
             bench.queue,
             worker_id=my_slot,
-            device="the device",
             trainer=trainer or bench.make_trainer(),
         )
 
@@ -83,8 +84,8 @@ class TestHeartbeat:
         caretaker.beat()
         with bench.database.transaction() as session:
             (worker,) = read_workforce(session).workers.values()
-        assert (worker.id, worker.device, worker.is_alive) == ("worker-1", "the device", True)
-        assert worker.idle_seconds is None
+        assert (worker.id, worker.device, worker.is_alive) == ("worker-1", describe_device(CPU), True)
+        assert (worker.idle_seconds, worker.bundle_size) == (None, trainer.workbench.bundle_size)
 
         with trainer.watch.watch_job():
             caretaker.beat()
@@ -221,7 +222,7 @@ class TestStartAndEnd:
 
 def beat_as(bench: Bench, worker_id: str) -> None:
     with bench.database.transaction() as session:
-        record_heartbeat(session, worker_id, device="another", started_at=now(), idle_seconds=None)
+        record_heartbeat(session, worker_id, signs=make_signs())
 
 
 def read_heard_at(bench: Bench) -> float:

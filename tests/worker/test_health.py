@@ -7,10 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from lab.database import Database
-from lab.tables import Worker, now
+from lab.tables import Worker
 from lab.worker_slots import claim_slot
 from lab.workforce import SILENT_SECONDS, record_heartbeat
 from tests.conftest import REPOSITORY
+from tests.lab.situations import make_signs
 from worker.health import main
 
 RUN_AND_LIST_IMPORTS = """
@@ -34,7 +35,7 @@ def work(database: Database) -> Iterator[str]:
     """A worker that has been heard of and holds its slot while the block runs; its id."""
     with claim_slot(database) as worker_id:
         with database.transaction() as session:
-            record_heartbeat(session, worker_id, device="cpu", started_at=now(), idle_seconds=None)
+            record_heartbeat(session, worker_id, signs=make_signs())
         yield worker_id
 
 

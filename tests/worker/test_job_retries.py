@@ -12,7 +12,7 @@ from lab.records import RunRecord
 from lab.run_progress import MAX_ATTEMPTS
 from lab.run_queueing import RETRY_SECONDS
 from tests.worker.bench import STEPS_PER_EPOCH, Bench, CalledOff, Disk, break_steps
-from worker import jobs, training
+from worker import jobs, run_array
 
 RECIPE = {"dropout": 0.1, "schedule": "onecycle", "l1": 1e-4, "validation_size": 16}
 # Before each step, and before the one batch of each of three sets.
@@ -165,7 +165,7 @@ class TestOutOfMemory:
     ) -> None:
         whole, troubled = bench.submit(RECIPE, RECIPE).runs
         bench.perform([whole])
-        monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+        monkeypatch.setattr(run_array, "CHECKPOINT_SECONDS", -1.0)
         break_steps(monkeypatch, MemoryError, is_broken=lambda number: number % 2 == 0)
 
         num_attempts = count_attempts(bench, troubled)

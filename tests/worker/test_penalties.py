@@ -1,73 +1,67 @@
-import copy
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from lab.configs import RunConfig
-from lab.networks import build_network
-from worker.penalties import select_penalized, sum_penalty
+from worker.engines.weights import Weights, lay_out
+from worker.penalties import Penalties
+
+CPU = torch.device("cpu")
 
 
-def make_network() -> nn.Sequential:
-    return build_network(RunConfig(dataset="digits", normalization="layer", schedule="constant"))
+def make_config(**values: Any) -> RunConfig:
+    return RunConfig(**{"dataset": "digits", "normalization": "layer", "schedule": "constant", **values})
 
 
-class TestSelect:
-    def test_all_means_gamma_and_beta_too(self) -> None:
-        network = make_network()
-        assert sum(p.numel() for p in select_penalized(network, penalize="all")) == 64_772
-
-    def test_weights_means_the_convolutions_alone(self) -> None:
-        network = make_network()
-        selected = select_penalized(network, penalize="weights")
-        assert sum(p.numel() for p in selected) == 7_748
-        assert [id(p) for p in selected] == [
-            id(p) for name, p in network.named_parameters() if name.startswith("conv")
-        ]
+def differentiate_alone(*configs: RunConfig) -> tuple[Weights, Tensor]:
+    """Weights of these runs that are none of them 0, and what the penalties add to a gradient of 0."""
+    weights = Weights(configs, device=CPU)
+    weights.parameters += 0.01
+    gradient = torch.zeros_like(weights.parameters)
+    Penalties(configs, layout=weights.layout, device=CPU).add_gradient(gradient, weights.parameters)
+    return weights, gradient
 
 
-class TestSum:
-    def test_is_what_a_hand_works_out(self) -> None:
-        parameters = [torch.tensor([1.0, -2.0]), torch.tensor([[0.5], [-0.5]])]
-        # Σ|w| = 4, Σw² = 5.5
-        assert sum_penalty(parameters, l1=0.5, l2=0.0).item() == 2.0
-        assert sum_penalty(parameters, l1=0.0, l2=2.0).item() == 11.0
-        assert sum_penalty(parameters, l1=0.5, l2=2.0).item() == 13.0
+def test_each_run_has_the_gradient_that_autograd_finds_of_its_own_sum() -> None:
+    configs = [
+        make_config(l1=0.25, l2=0.125, penalize="all"),
+        make_config(l1=0.5, penalize="weights"),
+        make_config(l2=0.25, penalize="all", seed=3),
+        make_config(),
+        make_config(l1=1e-4, l2=1e-3, penalize="weights"),
+    ]
+    weights, gradient = differentiate_alone(*configs)
+    leaf = weights.parameters.clone().requires_grad_()
+    total = torch.zeros(())
+    for index, config in enumerate(configs):
+        for name, parameter in weights.layout.split(leaf[index : index + 1]).items():
+            if config.penalize == "all" or name.startswith("conv"):
+                total = total + config.l1 * parameter.abs().sum() + config.l2 * parameter.square().sum()
+    (expected,) = torch.autograd.grad(total, leaf)
+    torch.testing.assert_close(gradient, expected)
+    assert not gradient[3].any()
 
-    def test_first_loss_of_layer_norm_carries_its_gammas(self) -> None:
-        # 28,512 γ that start at 1 add 28.5 at the study's λ2.
-        network = make_network()
-        convolutions = sum_penalty(select_penalized(network, penalize="weights"), l1=0, l2=1e-3)
-        everything = sum_penalty(select_penalized(network, penalize="all"), l1=0, l2=1e-3)
-        torch.testing.assert_close(everything - convolutions, torch.tensor(28.512), atol=1e-3, rtol=0)
 
-    def test_gradient_is_sign_and_twice_the_weight(self) -> None:
-        weight = torch.tensor([[0.3, -0.7], [0.0, 2.0]], requires_grad=True)
-        sum_penalty([weight], l1=0.25, l2=0.125).backward()
-        expected = 0.25 * weight.detach().sign() + 2 * 0.125 * weight.detach()
-        assert weight.grad is not None
-        torch.testing.assert_close(weight.grad, expected)
+def test_is_added_to_the_gradient_that_is_there() -> None:
+    config = make_config(l1=0.25, l2=0.125, penalize="all")
+    weights, alone = differentiate_alone(config)
+    gradient = torch.full_like(alone, 2.0)
+    Penalties([config], layout=weights.layout, device=CPU).add_gradient(gradient, weights.parameters)
+    torch.testing.assert_close(gradient, alone + 2)
 
-    def test_squares_are_a_weight_decay_of_twice_the_factor(self) -> None:
-        images = torch.randn(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))
-        l2 = 0.01
 
-        def step(network: nn.Sequential, *, penalty: float, weight_decay: float) -> None:
-            optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=weight_decay)
-            for _ in range(2):
-                loss = network(images)[:, 3].mean().neg()
-                loss = loss + sum_penalty(select_penalized(network, penalize="all"), l1=0, l2=penalty)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+def test_of_a_weight_that_is_0_is_0() -> None:
+    config = make_config(l1=0.5, l2=0.5, penalize="all")
+    layout = lay_out(config)
+    gradient = torch.zeros(1, layout.size)
+    Penalties([config], layout=layout, device=CPU).add_gradient(gradient, torch.zeros(1, layout.size))
+    assert not gradient.any()
 
-        penalized = make_network().eval()
-        decayed = copy.deepcopy(penalized)
-        start = copy.deepcopy(penalized)
-        step(penalized, penalty=l2, weight_decay=0)
-        step(decayed, penalty=0, weight_decay=2 * l2)
-        for ours, theirs, before in zip(
-            penalized.parameters(), decayed.parameters(), start.parameters(), strict=True
-        ):
-            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
-            assert not torch.equal(ours, before) or not before.any()
+
+def test_all_means_gamma_and_beta_too_and_weights_the_convolutions_alone() -> None:
+    _, gradient = differentiate_alone(
+        make_config(l1=0.5, penalize="all"), make_config(l1=0.5, penalize="weights")
+    )
+    # Σ|w| has a gradient of ±1 wherever it reaches.
+    assert gradient.ne(0).sum(dim=1).tolist() == [64_772, 7_748]

@@ -10,8 +10,9 @@ from lab.checkpoints import decode_tensors, decode_values, encode_tensors
 from lab.configs import RunConfig
 from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
-from worker import evaluation, training
-from worker.training import TrainingStoppedError, train
+from worker import evaluation, run_array
+from worker.training import train
+from worker.watch import TrainingStoppedError
 
 EPOCHS = 4
 
@@ -32,7 +33,7 @@ def make_config(schedule: str, **values: Any) -> RunConfig:
 
 def write_and_read(state: TrainingState) -> TrainingState:
     """The state as it comes back from the database."""
-    names = ("epoch", "step", "seconds", "learning_rate", "epoch_learning_rate", "schedule")
+    names = ("variant", "epoch", "step", "seconds", "learning_rate", "epoch_learning_rate", "schedule")
     written = encode_tensors(state.momentum, values={name: getattr(state, name) for name in names})
     return TrainingState(
         weights=decode_tensors(encode_tensors(state.weights)),
@@ -84,7 +85,7 @@ def test_resumed_at_any_epoch(config: RunConfig, tiny: Dataset) -> None:
 
 @pytest.mark.parametrize("schedule", ["plateau", "onecycle", "constant"])
 def test_resumed_at_any_step(schedule: str, tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(run_array, "CHECKPOINT_SECONDS", -1.0)
     config = make_config(schedule, epochs=2)
     states: list[TrainingState] = []
 

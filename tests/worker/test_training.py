@@ -14,8 +14,9 @@ from lab.epochs import EpochReport
 from lab.networks import build_network
 from lab.pixels import normalize_pixels
 from worker import evaluation
-from worker.evaluation import evaluate
-from worker.training import DivergedError, TrainingStoppedError, split_validation, train
+from worker.run_array import split_validation
+from worker.training import train
+from worker.watch import DivergedError, TrainingStoppedError
 
 STEPS_PER_EPOCH = 3
 
@@ -178,18 +179,20 @@ class TestReport:
         network.load_state_dict(report.state.weights)
         train_set, validation_set = split_validation(tiny.train, validation_size=16)
         assert validation_set is not None
-        measured = [evaluate(network, part) for part in (train_set, validation_set, tiny.test)]
-        assert [evaluation.loss for evaluation in measured] == [
-            report.train_loss,
-            report.validation_loss,
-            report.test_loss,
-        ]
-        assert [evaluation.accuracy for evaluation in measured] == [
-            report.train_accuracy,
-            report.validation_accuracy,
-            report.test_accuracy,
-        ]
-        assert torch.equal(measured[2].log_probabilities, report.test_log_probabilities)
+        network.eval()
+        with torch.no_grad():
+            answers = [
+                network(normalize_pixels(part.images.float() / 255))
+                for part in (train_set, validation_set, tiny.test)
+            ]
+        labels = [part.labels for part in (train_set, validation_set, tiny.test)]
+        losses = [F.nll_loss(*pair).item() for pair in zip(answers, labels, strict=True)]
+        assert losses == pytest.approx([report.train_loss, report.validation_loss, report.test_loss])
+        assert [
+            (part.argmax(dim=1) == digits).double().mean().item()
+            for part, digits in zip(answers, labels, strict=True)
+        ] == [report.train_accuracy, report.validation_accuracy, report.test_accuracy]
+        torch.testing.assert_close(report.test_log_probabilities, answers[2])
         assert report.seconds > 0
 
     def test_state_is_not_touched_by_what_follows(self, tiny: Dataset) -> None:

@@ -1,0 +1,81 @@
+"""Which engine trains a run: chosen by the device, recorded with the run, kept when it is resumed."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lab.configs import RunConfig
+from worker.engines.compilation import CompilationError, count_lanes, load_library
+from worker.engines.interface import Engine
+from worker.engines.stacked import StackedEngine
+from worker.engines.vector import VectorEngine
+
+logger = logging.getLogger(__name__)
+
+STACKED = "stacked"
+VECTOR_PREFIX = "vector-"
+# How many runs a job has on a GPU, where one at a time leaves it idle; a study of 24 is one job.
+GPU_BUNDLE_SIZE = 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """What a worker trains on: a device, its processor cores, and the engines it has for them.
+
+    ``variant`` is the engine that new runs are given: ``vector-16``, ``vector-8`` or ``vector-4`` by the
+    number of images in a register, or ``stacked``, PyTorch's operators.
+    """
+
+    device: torch.device
+    num_threads: int
+    cache_dir: Path
+    variant: str
+
+    @property
+    def bundle_size(self) -> int:
+        """How many runs it trains at once to be well used."""
+        return self.num_threads if self.device.type == "cpu" else GPU_BUNDLE_SIZE
+
+    @property
+    def num_lanes(self) -> int:
+        """How many arrays of runs train side by side, each in a thread of its own."""
+        return self.num_threads if self.device.type == "cpu" else 1
+
+    def is_fusing(self, variant: str) -> bool:
+        """Whether an engine of this variant trains several runs as one network here.
+
+        On a CPU two runs in two threads are faster than two runs as one.
+        """
+        return variant == STACKED and self.device.type != "cpu"
+
+    def build_engine(self, variant: str, configs: Sequence[RunConfig]) -> Engine:
+        """An engine for the networks of ``configs``.
+
+        Raises:
+            CompilationError: the variant cannot be had here.
+        """
+        if not variant.startswith(VECTOR_PREFIX):
+            return StackedEngine(configs)
+        (config,) = configs
+        num_lanes = int(variant.removeprefix(VECTOR_PREFIX))
+        return VectorEngine(
+            config, num_lanes=num_lanes, max_threads=self.num_threads, cache_dir=self.cache_dir
+        )
+
+
+def set_up_workbench(device: torch.device, *, cache_dir: Path) -> Workbench:
+    """Choose the engine for ``device``; on a CPU this compiles the vector engine the first time."""
+    # One a core, or OMP_NUM_THREADS; asked here, since PyTorch answers anew in each thread.
+    num_threads = torch.get_num_threads()
+    variant = STACKED
+    if device.type == "cpu":
+        try:
+            num_lanes = count_lanes()
+            load_library(num_lanes, cache_dir=cache_dir)
+            variant = f"{VECTOR_PREFIX}{num_lanes}"
+        except CompilationError as error:
+            logger.warning("Training by PyTorch's operators, which is slower: %s", error)
+    return Workbench(device=device, num_threads=num_threads, cache_dir=cache_dir, variant=variant)
