@@ -40,8 +40,8 @@ def draw_positions(p: float, *, size: int, generator: torch.Generator) -> Tensor
     uniform = torch.rand(num_draws, dtype=torch.float64, generator=generator, device=generator.device)
     # P(gap > k) = (1 - p)^k, inverted; 1 - uniform is never 0.
     gaps = uniform.neg_().add_(1).log_().div_(math.log1p(-p)).floor_().add_(1)
-    # A gap that leads past the end may be larger than an integer can be. Sums of integers are the same on every
-    # device and in any order.
+    # A gap that leads past the end may be larger than an integer can be. Integers, unlike floats, add up to
+    # the same on every device.
     positions = gaps.clamp_(max=size + 1).long().cumsum(0) - 1
     return positions[positions < size]
 

@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from importlib.metadata import version
 
+from lab.records import RunRecord
 from service.report.blocks import Bullets, Code, Paragraph, Section, Table
 from service.report.material import Material
 from service.wording import count_words
@@ -27,7 +28,7 @@ PACKAGES = (
 def write_provenance(material: Material, *, base_url: str) -> Section:
     """How to repeat the experiment, and what else its figures depend on."""
     body = json.dumps(material.request, ensure_ascii=False)
-    devices = Counter(run.device for run in material.experiment.runs if run.device)
+    devices = Counter(_describe_device(run) for run in material.experiment.runs if run.device)
     trained = [f"{device}: {count_words(number, 'run')}" for device, number in devices.items()]
     seconds = sum(row.seconds for row in material.rows)
     return Section(
@@ -37,8 +38,8 @@ def write_provenance(material: Material, *, base_url: str) -> Section:
             Paragraph("This request queues the same runs with the same seeds:"),
             Code(f"curl -X POST {base_url}/experiments -d {shlex.quote(body)}"),
             Paragraph(
-                "The same configuration, seed, device, number of threads and PyTorch give the same numbers, "
-                "bit for bit. On another device or version they differ as another seed would."
+                "The same configuration, seed, device, engine, number of threads and PyTorch give the same "
+                "numbers, bit for bit. On another device or version they differ as another seed would."
             ),
             Bullets(
                 [
@@ -54,3 +55,7 @@ def write_provenance(material: Material, *, base_url: str) -> Section:
             ),
         ],
     )
+
+
+def _describe_device(run: RunRecord) -> str:
+    return f"{run.device}, engine {run.variant}" if run.variant else str(run.device)

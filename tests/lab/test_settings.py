@@ -12,6 +12,7 @@ TOKEN = "0123456789abcdef"
 VARIABLES: dict[str, tuple[str, Any]] = {
     "LAB_DATABASE_URL": ("postgresql://lab@db/lab", "postgresql://lab@db/lab"),
     "LAB_DATA_DIR": ("/data/sets", Path("/data/sets")),
+    "LAB_CACHE_DIR": ("/data/cache", Path("/data/cache")),
     "LAB_HOST": ("127.0.0.2", "127.0.0.2"),
     "LAB_PORT": ("9000", 9000),
     "LAB_API_TOKEN": (TOKEN, TOKEN),
@@ -36,6 +37,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     settings = load_settings()
     assert settings.database_url == "sqlite:///var/lab.db"
     assert settings.data_dir == Path("var/data")
+    assert settings.cache_dir == Path("var/cache")
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.api_token is None
     assert settings.device == "auto"

@@ -2,7 +2,7 @@
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from lab.records import (
 from lab.tables import EpochMetric, Run
 from tests.conftest import CACHE_DIR
 from worker.engines.interface import Batch
-from worker.engines.variants import Workbench, set_up_workbench
+from worker.engines.variants import STACKED, Workbench, set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
 from worker.run_array import RunArray
 
@@ -43,6 +43,17 @@ def make_workbench(*, num_threads: int = 1, variant: str | None = None) -> Workb
     """This machine's processor as a worker with so many threads would use it."""
     workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
     return replace(workbench, num_threads=num_threads, variant=variant or workbench.variant)
+
+
+class _FusingWorkbench(Workbench):
+    def is_fusing(self, variant: str) -> bool:
+        return variant == STACKED
+
+
+def make_fusing_workbench() -> Workbench:
+    """The processor as a GPU would be used: runs of one shape are trained as one network."""
+    usual = make_workbench()
+    return _FusingWorkbench(device=CPU, num_threads=1, cache_dir=usual.cache_dir, variant=STACKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +91,19 @@ class Bench:
             stop=stop or threading.Event(),
         )
 
-    def perform(self, runs: list[RunRecord], *, stop: threading.Event | None = None) -> None:
+    def perform(
+        self,
+        runs: Sequence[RunRecord],
+        *,
+        stop: threading.Event | None = None,
+        workbench: Workbench | None = None,
+    ) -> None:
         """Perform the job that the first of these runs has now, as one job for all of them."""
         job_id = self.read_row(runs[0]).job_id
         with self.database.transaction() as session:
             run_ids = [run.id for run in runs]
             session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id=job_id))
-        self.make_trainer(stop=stop).perform(str(job_id))
+        self.make_trainer(stop=stop, workbench=workbench).perform(str(job_id))
 
     def read_figures(self, run: RunRecord) -> list[tuple[float | None, ...]]:
         """The run's metrics, all but their durations."""

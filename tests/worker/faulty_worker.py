@@ -59,7 +59,7 @@ def break_device(fault: str, marker: Path) -> None:
             FAULTS[fault]()
         take_step(array, batch)
 
-    RunArray.step = step  # type: ignore[method-assign]
+    RunArray.step = step  # type: ignore[method-assign,assignment]
 
 
 if __name__ == "__main__":

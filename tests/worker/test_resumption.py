@@ -10,6 +10,8 @@ from lab.checkpoints import decode_tensors, decode_values, encode_tensors
 from lab.configs import RunConfig
 from lab.datasets import Dataset
 from lab.epochs import EpochReport, TrainingState
+from tests.worker.bench import make_workbench
+from tests.worker.reports import assert_identical
 from worker import evaluation, run_array
 from worker.training import train
 from worker.watch import TrainingStoppedError
@@ -40,27 +42,6 @@ def write_and_read(state: TrainingState) -> TrainingState:
         momentum=decode_tensors(written),
         **decode_values(written),
     )
-
-
-def assert_identical(ours: list[EpochReport], theirs: list[EpochReport]) -> None:
-    assert len(ours) == len(theirs)
-    for first, second in zip(ours, theirs, strict=True):
-        plain = [
-            replace(
-                report,
-                seconds=0.0,
-                test_log_probabilities=torch.empty(0),
-                state=replace(report.state, weights={}, momentum={}),
-            )
-            for report in (first, second)
-        ]
-        assert repr(plain[0]) == repr(plain[1])
-        assert torch.equal(first.test_log_probabilities, second.test_log_probabilities)
-        for name, tensor in second.state.weights.items():
-            assert torch.equal(first.state.weights[name], tensor), name
-        assert first.state.momentum.keys() == second.state.momentum.keys()
-        for name, tensor in second.state.momentum.items():
-            assert torch.equal(first.state.momentum[name], tensor), name
 
 
 @pytest.mark.parametrize(
@@ -166,6 +147,20 @@ def test_runs_resumed_at_different_epochs_train_together(tiny: Dataset) -> None:
     for index, done in enumerate((3, 0, 1)):
         resumed = [replace(report, run_index=0) for report in together if report.run_index == index]
         assert_identical(resumed, alone[index][done:])
+
+
+def test_a_run_goes_on_with_the_engine_it_began_with(tiny: Dataset) -> None:
+    config = make_config("onecycle", epochs=2)
+    stacked = list(train([config], tiny, workbench=make_workbench(variant="stacked")))
+    usual = list(train([config], tiny))
+    assert {report.state.variant for report in stacked} == {"stacked"}
+    assert usual[0].state.variant == make_workbench().variant != "stacked"
+    # Rounding tells them apart: the other engine would not have gone on with these bits.
+    assert usual[0].test_loss != stacked[0].test_loss
+
+    resumed = list(train([config], tiny, states=[write_and_read(stacked[0].state)]))
+
+    assert_identical(resumed, stacked[1:])
 
 
 def test_state_given_is_left_as_it_is(tiny: Dataset) -> None:
