@@ -43,11 +43,6 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** batch → Batch. */
-export function capitalize(words) {
-  return words[0].toUpperCase() + words.slice(1);
-}
-
 /** 74 → 1:14; 3,700 → 1:01:40. */
 export function duration(seconds) {
   const total = Math.round(seconds);
