@@ -29,13 +29,14 @@ const AGE_STEP_MS = 10_000;
 
 export function mount(main, { signal, parts: [id] }) {
   const trouble = el("div");
+  const over = new AbortController();
   let view = null;
   const live = new LiveExperiment(id, {
     signal,
     onChange: () => {
       if (live.isDeleted) return showDeleted();
       if (view === null) {
-        view = new ExperimentView(live, signal);
+        view = new ExperimentView(live, AbortSignal.any([signal, over.signal]));
         fill(main, trouble, ...view.parts);
         document.title = `${live.experiment.name} · ${NAME}`;
       }
@@ -45,6 +46,7 @@ export function mount(main, { signal, parts: [id] }) {
   });
 
   function showDeleted() {
+    over.abort();
     announce("The experiment is deleted.");
     const back = el("a", { href: "#/" }, "All experiments");
     fill(
@@ -163,7 +165,8 @@ class ExperimentView {
     const usual = known.reduce((sum, seconds) => sum + seconds, 0) / known.length;
     const open = runs.filter(({ status }) => status === "running" || status === "queued");
     const epochs = open.reduce((sum, run) => sum + run.epochs - run.epoch, 0);
-    return `about ${duration((usual * epochs) / running.length)} left`;
+    const numWorkers = new Set(running.map(({ worker }) => worker)).size;
+    return `about ${duration((usual * epochs) / numWorkers)} left`;
   }
 
   /** Tell screen readers of every tenth of the way, not of every epoch. */

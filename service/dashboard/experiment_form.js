@@ -49,9 +49,7 @@ export class ExperimentForm {
       ]),
       hint("The layer after each 3×3 convolution; “none” leaves it out."),
       checks("Penalties", "penalty", PENALTIES, ["none", "l2"]),
-      hint(
-        "Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². Each goes with every normalization.",
-      ),
+      hint("Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². Each goes with every normalization."),
       text(
         "dropout",
         "Dropout",

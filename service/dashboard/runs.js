@@ -19,12 +19,23 @@ export class RunList {
   /** `trainSize` is how many images the data set has to train on, with those held out; null if not known. */
   update({ trainSize }) {
     const { runs, stalled } = this.live.experiment;
+    const together = countTogether(runs);
     for (const run of runs) {
       const seconds = this.live.secondsPerEpoch(run.id);
       const images = trainSize === null ? null : trainSize - run.recipe.validation_size;
-      this.#rows.get(run.id)?.update(run, { stalled, seconds, images });
+      const numTogether = together.get(run.worker) ?? 1;
+      this.#rows.get(run.id)?.update(run, { stalled, seconds, images, numTogether });
     }
   }
+}
+
+/** How many runs each worker trains at once; an epoch's seconds are one run's share of the device's time. */
+function countTogether(runs) {
+  const counts = new Map();
+  for (const { status, worker } of runs) {
+    if (status === "running") counts.set(worker, (counts.get(worker) ?? 0) + 1);
+  }
+  return counts;
 }
 
 class RunRow {
@@ -67,11 +78,11 @@ class RunRow {
   }
 
   /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
-  update(run, { stalled, seconds, images }) {
+  update(run, { stalled, seconds, images, numTogether }) {
     setStatus(this.#badge, run.status);
     setProgress(this.#bar, { status: run.status, progress: run.epoch / run.epochs });
     setText(this.#epochs, `${run.epoch} / ${run.epochs}`);
-    setText(this.#pace, describePace(run, { seconds, images }));
+    setText(this.#pace, describePace(run, { seconds, images, numTogether }));
     this.#pace.title = run.device ?? "";
     setText(this.#accuracy, percent(run.test_accuracy));
     this.#trained.hidden = run.status !== "completed";
@@ -81,11 +92,13 @@ class RunRow {
   }
 }
 
-/** What is left and how fast it goes while a run is running; how long it took once it is over. */
-function describePace({ status, epoch, epochs, started_at: from, finished_at: to }, { seconds, images }) {
+/** What is left and how fast the device goes while a run is running; how long it took once it is over. */
+function describePace(run, { seconds, images, numTogether }) {
+  const { status, epoch, epochs, started_at: from, finished_at: to } = run;
   const speed = seconds && images ? `${whole(Math.round(images / seconds))} images/s` : null;
   if (status === "running" && seconds) {
-    return [`${duration(seconds * (epochs - epoch))} left`, speed].filter(Boolean).join(" · ");
+    const left = `${duration(seconds * numTogether * (epochs - epoch))} left`;
+    return [left, speed].filter(Boolean).join(" · ");
   }
   const took = from && to ? `took ${duration((new Date(to) - new Date(from)) / 1000)}` : null;
   return status === "completed" ? [took, speed].filter(Boolean).join(" · ") : "";

@@ -78,8 +78,8 @@ class SystemView {
 
   #showWorkers(workers, runs) {
     const items = workers.map((worker) => {
-      const run = runs.find((one) => one.worker === worker.id && one.status === "running");
-      return workerItem(worker, run);
+      const own = runs.filter((run) => run.worker === worker.id && run.status === "running");
+      return workerItem(worker, own);
     });
     const none = el(
       "li",
@@ -122,17 +122,16 @@ class SystemView {
   }
 }
 
-function workerItem(worker, run) {
-  const state = worker.is_stalled ? "stalled" : worker.is_alive ? (run ? "training" : "idle") : "silent";
+/** `runs` are those that the worker trains, more than one where they share its device. */
+function workerItem(worker, runs) {
+  const busy = runs.length > 0 ? "training" : "idle";
+  const state = worker.is_stalled ? "stalled" : worker.is_alive ? busy : "silent";
   const words = {
     stalled: `Its job has not moved for ${duration(worker.idle_seconds ?? 0)}.`,
     silent: `Not heard of for ${duration(worker.silent_seconds)}.`,
     idle: "Waits for something to do.",
     training: "",
-  }[state];
-  const link =
-    run && el("a", { href: `#/experiments/${run.experiment_id}` }, `${run.label}, seed ${run.seed}`);
-  const work = link ? [link, el("span", { class: "quiet" }, ` epoch ${run.epoch} of ${run.epochs}`)] : words;
+  };
   const since = el("time", { class: "quiet", datetime: worker.started_at, title: moment(worker.started_at) });
   setText(since, `started ${age(worker.started_at)}`);
   return el(
@@ -140,9 +139,16 @@ function workerItem(worker, run) {
     {},
     el("div", {}, el("strong", {}, worker.id), " ", el("span", { class: `state state-${state}` }, state)),
     el("div", { class: "quiet" }, worker.device),
-    el("div", {}, work),
+    el("div", {}, words[state], runs.length > 0 && describeWork(runs)),
     since,
   );
+}
+
+function describeWork(runs) {
+  const [{ experiment_id: id, label, seed, epoch, epochs }] = runs;
+  const others = runs.length > 1 ? ` and ${runs.length - 1} more beside it` : "";
+  const link = el("a", { href: `#/experiments/${id}` }, `${label}, seed ${seed}`);
+  return el("span", {}, link, others, el("span", { class: "quiet" }, ` · epoch ${epoch} of ${epochs}`));
 }
 
 function describeDataset({ name, title, train_size: train, test_size: test, is_present: isPresent }) {

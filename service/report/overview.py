@@ -10,6 +10,7 @@ from service.plotting.rendering import MEDIA_TYPES, render
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Table
 from service.report.material import Material
 from service.results import count_parameters
+from service.views import RECIPE_FIELDS
 from service.wording import count_words, join_words
 
 MOST_ARCHITECTURES = 8
@@ -119,16 +120,7 @@ def write_architecture(material: Material) -> Section:
 
 def _split_recipe(configs: Sequence[RunConfig]) -> tuple[list[str], list[str]]:
     """Fields of the recipe that all configurations share, and those that vary."""
-    fields = (
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "momentum",
-        "schedule",
-        "schedule_metric",
-        "rotation_degrees",
-        "validation_size",
-    )
+    fields = ("epochs", *RECIPE_FIELDS)
     varying = [name for name in fields if len({getattr(config, name) for config in configs}) > 1]
     shared = [name for name in fields if name not in varying]
     if all(config.schedule != "plateau" for config in configs):

@@ -123,7 +123,7 @@ def test_the_list_is_filtered_and_searched_and_remembers_it(
     lab.client.delete(f"/experiments/{other}").raise_for_status()
 
 
-def test_a_run_is_followed_paused_and_resumed(page: Page, lab: Processes) -> None:
+def test_a_run_is_followed_paused_and_resumed(page: Page, lab: Processes, complaints: list[str]) -> None:
     experiment = submit(lab, LONG)
     page.goto(f"/#/experiments/{experiment}")
     status, epoch = page.locator(".title .status"), page.locator(".runs .bar .figure")
@@ -139,6 +139,9 @@ def test_a_run_is_followed_paused_and_resumed(page: Page, lab: Processes) -> Non
     expect(status).to_have_text("running")
     lab.client.delete(f"/experiments/{experiment}").raise_for_status()
     expect(page.get_by_text("It is deleted.")).to_be_visible()
+    # The browser itself notes what was asked for between the deletion and the word of it.
+    assert all("status of 404" in complaint for complaint in complaints)
+    complaints.clear()
 
 
 def test_cancelling_and_deleting_are_asked_for_twice(page: Page, lab: Processes) -> None:

@@ -40,7 +40,8 @@ class TestIndex:
         seeds = submit(client, configs=[{}], seeds=2)
         configs = submit(client, grid={"normalization": ["batch", "group"]})
 
-        assert list_names(client, seeds) == {"overview", *METRICS, *(f"mean-{metric}" for metric in METRICS)}
+        of_seeds = {"configuration-1", *(f"mean-{metric}" for metric in METRICS)}
+        assert list_names(client, seeds) == {"overview", *METRICS, *of_seeds}
         assert list_names(client, configs) == {"overview", *METRICS, "ranking", "verdicts"}
         assert list_names(client, configs, "?normalizations=batch") == {"overview", *METRICS}
 

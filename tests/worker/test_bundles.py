@@ -19,7 +19,12 @@ from worker.run_array import RunArray
 from worker.training import RunBrokeOffError, train
 from worker.watch import DivergedError, TrainingStoppedError
 
-DIVERGING: dict[str, Any] = {"normalization": "none", "learning_rate": 10.0, "l2": 1.0}
+DIVERGING: dict[str, Any] = {
+    "normalization": "none",
+    "learning_rate": 10.0,
+    "l2": 1.0,
+    "schedule": "constant",
+}
 # The runs that break steps of theirs are told by it.
 BROKEN_SEED = 13
 

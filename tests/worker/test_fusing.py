@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lab.configs import NORMALIZATIONS, PENALTIES, Normalization, RunConfig, Schedule
-from lab.datasets import Dataset
+from lab.datasets import Dataset, ImageSet
 from lab.epochs import EpochReport
 from tests.worker.bench import make_fusing_workbench, make_workbench
 from worker.engines.variants import STACKED, Workbench
@@ -18,6 +18,16 @@ from worker.training import train
 
 SCHEDULES: tuple[Schedule, ...] = ("plateau", "onecycle", "constant")
 TOLERANCE = 1e-4
+
+
+@pytest.fixture
+def few(tiny: Dataset) -> Dataset:
+    """Two batches of pictures."""
+    return Dataset(
+        info=tiny.info,
+        train=ImageSet(tiny.train.images[:32], tiny.train.labels[:32]),
+        test=ImageSet(tiny.test.images[:10], tiny.test.labels[:10]),
+    )
 
 
 def make_configs(normalization: Normalization) -> list[RunConfig]:
@@ -32,7 +42,7 @@ def make_configs(normalization: Normalization) -> list[RunConfig]:
             schedule=schedule,
             schedule_metric="test",
             epochs=1,
-            batch_size=48,
+            batch_size=16,
             learning_rate=0.001 * (1 + seed),
             dropout=0.02 * (1 + seed),
             seed=seed,
@@ -58,35 +68,35 @@ def assert_near(ours: EpochReport, theirs: EpochReport) -> None:
 
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 def test_a_run_of_every_penalty_and_schedule_comes_to_the_same_however_it_is_trained(
-    tiny: Dataset, normalization: Normalization
+    few: Dataset, normalization: Normalization
 ) -> None:
     configs = make_configs(normalization)
-    fused = train_epoch(configs, tiny, workbench=make_fusing_workbench())
+    fused = train_epoch(configs, few, workbench=make_fusing_workbench())
     assert [report.state.variant for report in fused] == [STACKED] * len(configs)
     for config, report in zip(configs, fused, strict=True):
-        (alone,) = train_epoch([config], tiny, workbench=make_workbench(variant=STACKED))
-        (compiled,) = train_epoch([config], tiny, workbench=make_workbench())
+        (alone,) = train_epoch([config], few, workbench=make_workbench(variant=STACKED))
+        (compiled,) = train_epoch([config], few, workbench=make_workbench())
         assert_near(report, alone)
         assert_near(compiled, alone)
 
 
-def test_runs_that_can_share_no_network_train_beside_each_other(tiny: Dataset) -> None:
+def test_runs_that_can_share_no_network_train_beside_each_other(few: Dataset) -> None:
     configs = [make_configs(normalization)[0] for normalization in ("batch", "layer", "batch")]
-    fused = train_epoch(configs, tiny, workbench=make_fusing_workbench())
+    fused = train_epoch(configs, few, workbench=make_fusing_workbench())
     for config, report in zip(configs, fused, strict=True):
-        (alone,) = train_epoch([config], tiny, workbench=make_workbench(variant=STACKED))
+        (alone,) = train_epoch([config], few, workbench=make_workbench(variant=STACKED))
         assert_near(report, alone)
 
 
-def test_an_array_is_resumed_with_the_bits_it_would_have_had(tiny: Dataset) -> None:
+def test_an_array_is_resumed_with_the_bits_it_would_have_had(few: Dataset) -> None:
     configs = [
-        RunConfig(dataset="digits", epochs=2, batch_size=48, schedule="onecycle", seed=seed, dropout=0.1)
+        RunConfig(dataset="digits", epochs=2, batch_size=16, schedule="onecycle", seed=seed, dropout=0.1)
         for seed in range(3)
     ]
     workbench = make_fusing_workbench()
-    uninterrupted = list(train(configs, tiny, workbench=workbench))
+    uninterrupted = list(train(configs, few, workbench=workbench))
     states = [report.state for report in uninterrupted[:3]]
-    resumed = list(train(configs, tiny, states=states, workbench=workbench))
+    resumed = list(train(configs, few, states=states, workbench=workbench))
     for ours, theirs in zip(resumed, uninterrupted[3:], strict=True):
         assert (ours.run_index, ours.test_loss) == (theirs.run_index, theirs.test_loss)
         for name, tensor in theirs.state.weights.items():

@@ -1,6 +1,7 @@
 """The vector engine against PyTorch's modules and autograd, and against itself."""
 
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 import torch
@@ -10,11 +11,13 @@ from lab.networks import build_network
 from tests.conftest import CACHE_DIR
 from tests.worker.engines.cases import (
     NETWORKS,
+    ROUNDING,
     assert_near,
     differentiate_by_pytorch,
     make_batch,
     make_config,
     make_weights,
+    measure_error,
     name_gradient,
 )
 from worker.engines.compilation import count_lanes
@@ -57,6 +60,16 @@ class TestGradient:
 
 @pytest.mark.parametrize("name", NETWORKS)
 class TestNetwork:
+    def test_gradient_of_most_small_batches_is_off_by_no_more_than_rounding(self, name: str) -> None:
+        errors = []
+        for seed in range(9):
+            config = make_config(name, seed=seed)
+            weights, batch = make_weights([config]), make_batch([config], num_images=3)
+            expected = differentiate_by_pytorch(config, batch, state=weights.export(0))
+            gradient = make_engine(config).differentiate(weights, batch)
+            errors.append(measure_error(name_gradient(weights, gradient), expected))
+        assert median(errors) < ROUNDING
+
     def test_without_dropout_drops_nothing(self, name: str) -> None:
         config = make_config(name, dropout=0.0)
         weights, batch = make_weights([config]), make_batch([config], num_images=20)
@@ -75,7 +88,7 @@ class TestNetwork:
             expected = network.double().eval()(images.double())
         before = weights.export(0)
         (answers,) = make_engine(config).predict(weights, images)
-        assert_near({"answers": answers}, {"answers": expected})
+        assert_near({"answers": answers}, {"answers": expected}, tolerance=ROUNDING)
         assert all(torch.equal(tensor, before[key]) for key, tensor in weights.export(0).items())
 
     def test_results_do_not_depend_on_the_number_of_threads(self, name: str) -> None:
