@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from lab.coarse_digits import enlarge
 from lab.errors import DatasetUnavailableError, InvalidConfigError
 
 DIGIT_NAMES = tuple(str(digit) for digit in range(10))
@@ -207,9 +207,7 @@ def _load_digits(info: DatasetInfo) -> Dataset:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    small = torch.from_numpy(bunch.images).float().unsqueeze(1) * (255 / 16)  # (N, 1, 8, 8)
-    large = F.interpolate(small, size=(20, 20), mode="bilinear", align_corners=False)
-    images = F.pad(large, (4, 4, 4, 4)).squeeze(1).round().clamp(0, 255).to(torch.uint8)
+    images = enlarge(torch.from_numpy(bunch.images).float() * (255 / 16))
     labels = torch.from_numpy(bunch.target).long()
     split = info.train_size
     return Dataset(

@@ -28,9 +28,13 @@ Gray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedImage:
-    """The picture as a network sees it: (28, 28) uint8, light on black, and how it came to be."""
+    """The picture as a network sees it: (28, 28) uint8, light on black, and how it came to be.
+
+    ``is_framed`` tells one that was cut out, scaled and centred from one that was used as it is.
+    """
 
     pixels: NDArray[np.uint8]
+    is_framed: bool
     steps: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -125,14 +129,15 @@ def _prepare(gray: Gray, steps: list[str]) -> PreparedImage:
         )
     if ink.shape == (IMAGE_SIZE, IMAGE_SIZE) and _is_framed(ink):
         steps.append("used as it is: 28×28 and centred like the training images")
-        return PreparedImage(pixels=_to_bytes(ink), steps=steps)
+        return PreparedImage(pixels=_to_bytes(ink), is_framed=False, steps=steps)
     warnings = []
     if contrast < 0.4:
         warnings.append("The picture has little contrast; a darker pen would help.")
     ink = _stretch(ink, min(paper, 1 - paper), steps)
     if float((ink > INK_THRESHOLD).mean()) > 0.6:
         warnings.append("More than half of the picture is ink; it may not be a single digit on plain paper.")
-    return PreparedImage(pixels=_to_bytes(_frame(ink, steps)), steps=steps, warnings=warnings)
+    framed = _to_bytes(_frame(ink, steps))
+    return PreparedImage(pixels=framed, is_framed=True, steps=steps, warnings=warnings)
 
 
 def _is_framed(ink: Gray) -> bool:

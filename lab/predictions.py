@@ -1,4 +1,4 @@
-"""Many runs' answers on the test set, read one run at a time."""
+"""Many runs' answers on the test set: all of them run by run, or those to one image."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +11,7 @@ from lab.architecture import NUM_CLASSES
 from lab.tables import TestPrediction
 
 ROWS_AT_ONCE = 8
+BYTES_PER_IMAGE = NUM_CLASSES * np.dtype("<f4").itemsize
 
 
 def stream_log_probabilities(
@@ -28,3 +29,15 @@ def stream_log_probabilities(
     )
     for run_id, log_probabilities in session.execute(query):
         yield run_id, np.frombuffer(log_probabilities, dtype="<f4").reshape(-1, NUM_CLASSES)
+
+
+def read_image_log_probabilities(
+    session: Session, run_ids: Sequence[int], *, index: int
+) -> dict[int, NDArray[np.float32]]:
+    """Each completed run's log-probabilities (10,) of the test image at ``index``, which must exist.
+
+    The database cuts them out, so that a thousand runs cost no more than a thousand short rows.
+    """
+    part = sa.func.substr(TestPrediction.log_probabilities, index * BYTES_PER_IMAGE + 1, BYTES_PER_IMAGE)
+    query = sa.select(TestPrediction.run_id, part).where(TestPrediction.run_id.in_(run_ids))
+    return {run_id: np.frombuffer(answer, dtype="<f4") for run_id, answer in session.execute(query)}

@@ -55,28 +55,35 @@ def find_missed_only(is_missed: NDArray[np.bool_], normalizations: Sequence[str]
 
 
 def select_missed(
-    answers: Answers, *, true: int | None = None, predicted: int | None = None, missed_by: str = "any"
+    answers: Answers,
+    *,
+    true: int | None = None,
+    predicted: int | None = None,
+    missed_by: str = "any",
+    row: int | None = None,
 ) -> IndexArray:
     """Images that a run misses, those that most runs miss first, then the most confidently missed.
 
     ``true`` keeps images of that class, ``predicted`` those that a run takes for it wrongly. ``missed_by``
-    is ``any``, ``every`` run, or a normalization: images that most of its runs miss and no other run.
+    is ``any``, ``every`` run, or a normalization: images that most of its runs miss and no other run. ``row``
+    is the place of the one run that is asked in place of them all.
     """
-    is_missed = answers.is_missed
+    asked = slice(None) if row is None else slice(row, row + 1)
+    is_missed, confidence = answers.is_missed[asked], answers.confidence[asked]
     is_selected = is_missed.any(axis=0)
     if true is not None:
         is_selected &= answers.labels == true
     if predicted is not None:
-        is_selected &= (is_missed & (answers.predicted == predicted)).any(axis=0)
+        is_selected &= (is_missed & (answers.predicted[asked] == predicted)).any(axis=0)
     if missed_by != "any":
         is_wanted = np.zeros(len(answers.labels), dtype=bool)
         is_wanted[_find(answers, missed_by)] = True
         is_selected &= is_wanted
     indices = np.flatnonzero(is_selected)
     num_missed = is_missed[:, indices].sum(axis=0)
-    confidence = np.where(is_missed[:, indices], answers.confidence[:, indices], 0).sum(axis=0)
+    total_confidence = np.where(is_missed, confidence, 0)[:, indices].sum(axis=0)
     # The last key counts first.
-    return indices[np.lexsort((-confidence, -num_missed))]
+    return indices[np.lexsort((-total_confidence, -num_missed))]
 
 
 def _find(answers: Answers, missed_by: str) -> IndexArray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from lab.checkpoints import decode_tensors
 from lab.configs import RunConfig
@@ -16,6 +16,7 @@ from lab.datasets import DATASETS
 from lab.networks import build_network
 from lab.pixels import normalize_pixels
 from lab.records import RunRecord
+from service.saliency import compute_saliency
 
 MAX_CACHED_NETWORKS = 64
 
@@ -42,11 +43,17 @@ class Predictor:
     ) -> Reading:
         """Have the completed ``run`` read ``pixels`` (28, 28); its weights are asked for once."""
         network = self._find_network(run, read_weights)
-        images = normalize_pixels(torch.from_numpy(pixels).unsqueeze(0).float() / 255)
-        with torch.inference_mode():
-            probabilities = network(images).exp().squeeze(0).tolist()
-        digit = max(range(len(probabilities)), key=probabilities.__getitem__)
-        return Reading(run=run, digit=digit, confidence=probabilities[digit], probabilities=probabilities)
+        return _read(network, _scale(pixels), run)
+
+    def explain(
+        self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
+    ) -> tuple[Reading, list[list[float]]]:
+        """What ``read`` gives, and each pixel's share in it (28, 28), see ``compute_saliency``."""
+        network = self._find_network(run, read_weights)
+        picture = _scale(pixels)
+        reading = _read(network, picture, run)
+        saliency: list[list[float]] = compute_saliency(network, picture, digit=reading.digit).tolist()
+        return reading, saliency
 
     def _find_network(self, run: RunRecord, read_weights: Callable[[], bytes]) -> nn.Module:
         with self._lock:
@@ -64,7 +71,18 @@ def load_network(config: RunConfig, weights: bytes) -> nn.Module:
     """The trained network of ``config``, in eval mode on the CPU."""
     network = build_network(config)
     network.load_state_dict(decode_tensors(weights))
-    return network.eval()
+    return network.eval().requires_grad_(False)
+
+
+def _scale(pixels: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(pixels).float() / 255
+
+
+def _read(network: nn.Module, picture: Tensor, run: RunRecord) -> Reading:
+    with torch.inference_mode():
+        probabilities = network(normalize_pixels(picture.unsqueeze(0))).exp().squeeze(0).tolist()
+    digit = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return Reading(run=run, digit=digit, confidence=probabilities[digit], probabilities=probabilities)
 
 
 def rank_runs(runs: list[RunRecord]) -> list[RunRecord]:
@@ -83,3 +101,11 @@ def rank_runs(runs: list[RunRecord]) -> list[RunRecord]:
         return DATASETS[run.config.dataset].shows_digits, run.config.dataset == "mnist", accuracy
 
     return sorted(runs, key=merit, reverse=True)
+
+
+def keep_best_per_configuration(ranked: list[RunRecord]) -> list[RunRecord]:
+    """Of the ``ranked`` runs with one label, which differ in their seeds, the first; in the same order."""
+    best: dict[str, RunRecord] = {}
+    for run in ranked:
+        best.setdefault(run.config.label, run)
+    return list(best.values())

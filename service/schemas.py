@@ -141,3 +141,6 @@ class PredictionIn(StrictModel):
     run_id: RowId | None = None
     experiment_id: RowId | None = None
     normalization: Normalization | None = None
+    best_per_configuration: bool = Field(
+        False, description="Of runs with the same label, which differ in the seed, ask the best alone."
+    )

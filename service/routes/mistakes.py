@@ -2,15 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from lab.configs import Normalization
 from lab.datasets import DATASETS
+from lab.errors import NotFoundError
 from lab.records import ExperimentRecord, read_experiment
 from service.agreement import select_missed
-from service.answers import read_answers, require_runs
+from service.answers import Answers, read_answers, require_runs
 from service.confusion import count_by_configuration, describe_confusions
 from service.dependencies import LabDep, SessionDep
+from service.image_answers import describe_image
 from service.mistake_sheets import list_mistakes, make_strips
 from service.mistake_views import collect_images, describe_agreement, describe_images
 from service.plotting.confusion import draw_confusions
@@ -36,6 +38,8 @@ MissedBy = Annotated[
     ),
 ]
 
+MissedByRun = Annotated[RowId | None, Query(description="Only images that this run takes for another.")]
+
 
 @router.get("/misclassified")
 def show_misclassified(
@@ -45,18 +49,21 @@ def show_misclassified(
     true: TrueClass = None,
     predicted: PredictedClass = None,
     missed_by: MissedBy = "any",
+    run_id: MissedByRun = None,
     limit: Annotated[int, Query(ge=0, le=500, description="How many images.")] = PAGE_SIZE,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="next_offset of the page before.")] = 0,
 ) -> dict[str, Any]:
     """Which test images the completed runs take for something else: across all runs, and run by run.
 
     `images` holds each image once, with its picture and who took it for what; those that most runs miss come
-    first. The filters choose among `images` alone. `agreement[k]` is how many images exactly k runs miss.
+    first, or, with `run_id`, the surest mistakes of that run. The filters choose among `images` alone.
+    `agreement[k]` is how many images exactly k runs miss.
     `runs` holds each run's own mistakes, the most confident first.
     """
     experiment = read_experiment(session, experiment_id)
     answers = read_answers(session, lab.image_store, experiment)
-    indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by)
+    row = _find_row(answers, run_id, experiment=experiment)
+    indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by, row=row)
     end = offset + limit
     return {
         "experiment_id": experiment.id,
@@ -97,6 +104,18 @@ def draw_misclassified(
     return Response(render(figure, image_format="png"), media_type="image/png")
 
 
+@router.get("/images/{index}")
+def show_image(
+    experiment_id: RowId,
+    index: Annotated[int, Path(ge=0, lt=2**31, description="Which test image, from 0.")],
+    lab: LabDep,
+    session: SessionDep,
+) -> dict[str, Any]:
+    """One test image, and the ten probabilities that each completed run gives it."""
+    experiment = read_experiment(session, experiment_id)
+    return describe_image(session, lab.image_store, experiment, index=index)
+
+
 @router.get("/confusion")
 def show_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
     """What each configuration takes each class for, its completed seeds added up.
@@ -125,6 +144,18 @@ def draw_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Re
         title=f"{experiment.name}: confusion",
     )
     return Response(render(figure, image_format="png"), media_type="image/png")
+
+
+def _find_row(answers: Answers, run_id: int | None, *, experiment: ExperimentRecord) -> int | None:
+    if run_id is None:
+        return None
+    ids = [run.id for run in answers.runs]
+    if run_id not in ids:
+        raise NotFoundError(
+            f"Run {run_id} is not a completed run of experiment {experiment.id}; "
+            f"{'none is' if not ids else 'these are: ' + ', '.join(map(str, ids))}."
+        )
+    return ids.index(run_id)
 
 
 def _list_unfinished(experiment: ExperimentRecord) -> list[int]:

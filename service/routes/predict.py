@@ -1,36 +1,33 @@
 """Read a digit."""
 
-import base64
-import binascii
-import re
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field, ValidationError
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
-from starlette.datastructures import UploadFile
 
 from lab.datasets import DATASETS
-from lab.errors import InvalidImageError, NoTrainedModelError
-from lab.images import PreparedImage, prepare_picture, prepare_pixels
+from lab.errors import NoTrainedModelError
+from lab.images import PreparedImage
 from lab.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.dependencies import LabDep, SessionDep
 from service.pictures import write_png_url
-from service.predictor import Reading, rank_runs
+from service.predictor import Reading, keep_best_per_configuration, rank_runs
 from service.schemas import PredictionIn
+from service.uploads import BODY_SCHEMA, Upload, fit_to_dataset, prepare_upload, read_upload
 
 router = APIRouter(tags=["predict"])
-
-SELECTORS = ("run_id", "experiment_id", "normalization")
 
 
 class ModelReading(BaseModel):
     """What one run made of the picture."""
 
     run_id: int
+    experiment_id: int
+    dataset: str
     label: str
+    normalization: str
     digit: int
     class_name: str
     confidence: float
@@ -41,7 +38,9 @@ class Preprocessing(BaseModel):
     """How the picture became what the network saw."""
 
     steps: list[str]
-    image: str = Field(description="The 28×28 picture that the network saw, as a data: URL of a PNG.")
+    image: str = Field(
+        description="The 28×28 pixels that the answering network saw, as a data: URL of a PNG."
+    )
 
 
 class PredictionOut(BaseModel):
@@ -56,109 +55,69 @@ class PredictionOut(BaseModel):
     warnings: list[str]
 
 
-class Upload(BaseModel):
-    """A request in either form: a picture file, or the JSON body."""
+class SaliencyOut(ModelReading):
+    """What one run reads, and which pixels made it say so."""
 
-    picture: bytes | None = None
-    body: PredictionIn
-
-
-async def read_upload(request: Request) -> Upload:
-    """Take a multipart form with the field file, a bare picture, or JSON.
-
-    Raises:
-        InvalidImageError: there is no picture in it.
-        RequestValidationError: the other fields are not what they should be.
-    """
-    content_type = request.headers.get("content-type", "")
-    try:
-        if content_type.startswith("multipart/form-data"):
-            form = await request.form()
-            body = PredictionIn.model_validate({key: form[key] for key in form if key != "file"})
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise InvalidImageError("The form has no file in its field 'file'; send the picture there.")
-            return Upload(picture=await file.read(), body=body)
-        if content_type.startswith("image/"):
-            selectors = {key: request.query_params[key] for key in SELECTORS if key in request.query_params}
-            return Upload(picture=await request.body(), body=PredictionIn.model_validate(selectors))
-        return Upload(body=PredictionIn.model_validate_json(await request.body()))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False)) from error
+    saliency: list[list[float]] = Field(
+        description="28×28 shares of the log-probability of `digit`, in nats, by integrated gradients from "
+        "black (Sundararajan et al. 2017): above 0 speaks for it, below 0 against it; black pixels have 0."
+    )
+    preprocessing: Preprocessing
+    warnings: list[str]
 
 
-@router.post(
-    "/predict",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "file": {"type": "string", "format": "binary"},
-                            "run_id": {"type": "integer"},
-                            "experiment_id": {"type": "integer"},
-                            "normalization": {"type": "string"},
-                        },
-                        "required": ["file"],
-                    }
-                },
-                "application/json": {"schema": PredictionIn.model_json_schema()},
-            },
-        }
-    },
-)
-def predict(
-    upload: Annotated[Upload, Depends(read_upload)], lab: LabDep, session: SessionDep
-) -> PredictionOut:
+UploadDep = Annotated[Upload, Depends(read_upload)]
+
+
+@router.post("/predict", openapi_extra=BODY_SCHEMA)
+def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOut:
     """Read the digit on a picture: a multipart field `file`, or JSON with `image` (base64) or `pixels`.
 
     The best completed run answers, or the one named by `run_id`; `experiment_id` and `normalization` have
-    every run they fit answer, the best of them first.
+    every run they fit answer, the best of them first. With `best_per_configuration` the best run of each
+    configuration, known by its label, answers alone.
     """
-    prepared = _prepare(upload)
+    prepared = prepare_upload(upload)
     runs = _select_runs(session, upload.body)
+    datasets = {run.config.dataset for run in runs}
+    fitted = {name: fit_to_dataset(prepared, dataset=name) for name in datasets}
     readings = [
-        lab.predictor.read(prepared.pixels, run, read_weights=partial(read_weights, session, run))
+        lab.predictor.read(
+            fitted[run.config.dataset].pixels, run, read_weights=partial(read_weights, session, run)
+        )
         for run in runs
     ]
     models = [_view_reading(reading) for reading in readings]
     best = models[0]
-    warnings = [*prepared.warnings, *_find_warnings(runs[0])]
     return PredictionOut(
         digit=best.digit,
         class_name=best.class_name,
         confidence=best.confidence,
         probabilities=best.probabilities,
         models=models,
-        preprocessing=Preprocessing(steps=prepared.steps, image=write_png_url(prepared.pixels)),
-        warnings=warnings,
+        preprocessing=_view_preprocessing(fitted[runs[0].config.dataset]),
+        warnings=[*prepared.warnings, *_find_warnings(runs[0])],
     )
 
 
-def _prepare(upload: Upload) -> PreparedImage:
-    body = upload.body
-    given = [name for name in ("image", "pixels") if getattr(body, name) is not None]
-    if upload.picture is not None:
-        if given:
-            raise InvalidImageError(f"The request has a file and also {given[0]}; send one picture.")
-        return prepare_picture(upload.picture)
-    if len(given) != 1:
-        raise InvalidImageError(
-            "Send one picture: a form field 'file', or JSON with 'image' (base64 of a file) or "
-            "'pixels' (28×28)."
-        )
-    return prepare_pixels(body.pixels) if body.image is None else prepare_picture(_decode_base64(body.image))
+@router.post("/predict/saliency", openapi_extra=BODY_SCHEMA)
+def explain_prediction(upload: UploadDep, lab: LabDep, session: SessionDep) -> SaliencyOut:
+    """Show which pixels of the picture made a run read what it reads: the body is that of `/predict`.
 
-
-def _decode_base64(text: str) -> bytes:
-    encoded = re.sub(r"^data:[^,]*,", "", text.strip())
-    try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidImageError("image is not base64; send the bytes of a picture file, encoded.") from error
+    The run named by `run_id` is asked, or else the best of those that `/predict` would ask.
+    """
+    picture = prepare_upload(upload)
+    run = _select_runs(session, upload.body)[0]
+    prepared = fit_to_dataset(picture, dataset=run.config.dataset)
+    reading, saliency = lab.predictor.explain(
+        prepared.pixels, run, read_weights=partial(read_weights, session, run)
+    )
+    return SaliencyOut(
+        **_view_reading(reading).model_dump(),
+        saliency=saliency,
+        preprocessing=_view_preprocessing(prepared),
+        warnings=[*prepared.warnings, *_find_warnings(run)],
+    )
 
 
 def _select_runs(session: Session, body: PredictionIn) -> list[RunRecord]:
@@ -187,6 +146,8 @@ def _select_runs(session: Session, body: PredictionIn) -> list[RunRecord]:
             "how far they are."
         )
     ranked = rank_runs(runs)
+    if body.best_per_configuration:
+        return keep_best_per_configuration(ranked)
     is_selected = body.experiment_id is not None or body.normalization is not None
     return ranked if is_selected else ranked[:1]
 
@@ -195,7 +156,10 @@ def _view_reading(reading: Reading) -> ModelReading:
     config = reading.run.config
     return ModelReading(
         run_id=reading.run.id,
+        experiment_id=reading.run.experiment_id,
+        dataset=config.dataset,
         label=config.label,
+        normalization=config.normalization,
         digit=reading.digit,
         class_name=DATASETS[config.dataset].class_names[reading.digit],
         confidence=reading.confidence,
@@ -213,3 +177,7 @@ def _find_warnings(run: RunRecord) -> list[str]:
             "reads better."
         ]
     return []
+
+
+def _view_preprocessing(prepared: PreparedImage) -> Preprocessing:
+    return Preprocessing(steps=prepared.steps, image=write_png_url(prepared.pixels))

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 VIEWS = {
     "Experiments": "Experiments",
     "New": "New experiment",
-    "Draw": "Read a digit",
-    "Appendix": "Appendix",
+    "Draw": "Draw a digit",
+    "Appendix": "Which values share a mean?",
     "System": "System",
 }
 

@@ -1,5 +1,6 @@
 """The dashboard: every file it is made of is served, and it needs nothing from elsewhere."""
 
+import functools
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,9 +15,9 @@ from service.dashboard_files import DASHBOARD_DIR, PLOTLY_ADDRESS, PLOTLY_FILE
 FILES = sorted(path for path in DASHBOARD_DIR.iterdir() if path.is_file())
 MODULES = [path for path in FILES if path.suffix == ".js"]
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
-# A name, never asked for: every SVG file must carry it.
-SVG_NAMESPACE = "http://www.w3.org/2000/svg"
-IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']""")
+# Names, never asked for: every SVG file and every formula must carry its own.
+NAMESPACES = ('xmlns="http://www.w3.org/2000/svg"', '"http://www.w3.org/1998/Math/MathML"')
+IMPORT = re.compile(r"""(?:\bfrom\s+|\bimport\s*\(?\s*)["']([^"']+)["']""")
 STYLE_IMPORT = re.compile(r"""@import\s+["']([^"']+)["']|url\(\s*["']?([^"')]+)""")
 READS_HTML = re.compile(
     r"\.(innerHTML|outerHTML)\b|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment"
@@ -142,7 +143,7 @@ class TestPolicy:
 
     @pytest.mark.parametrize("path", FILES, ids=get_name)
     def test_names_no_other_host(self, path: Path) -> None:
-        text = path.read_text().replace(f'xmlns="{SVG_NAMESPACE}"', "")
+        text = functools.reduce(lambda rest, name: rest.replace(name, ""), NAMESPACES, path.read_text())
         assert re.findall(r"""(?:https?:|wss?:|["'(])//[^\s"')]*""", text) == []
 
     @pytest.mark.parametrize("path", MODULES, ids=get_name)

@@ -83,6 +83,28 @@ class TestAcrossRuns:
             assert predicted in [one["predicted"] for one in image["answers"]]
         assert found["runs"] == answer["runs"]
 
+    def test_of_one_run_come_its_surest_mistakes_first(
+        self, trained_client: TestClient, answer: dict[str, Any]
+    ) -> None:
+        found = trained_client.get("/experiments/1/misclassified?run_id=2&limit=500").json()
+
+        own = [mistake["index"] for mistake in answer["runs"][1]["misclassified"]]
+        assert [image["index"] for image in found["images"]] == own
+        predicted = answer["runs"][1]["misclassified"][0]["predicted"]
+        some = trained_client.get(f"/experiments/1/misclassified?run_id=2&predicted={predicted}").json()
+        assert [image["index"] for image in some["images"]] == [
+            mistake["index"]
+            for mistake in answer["runs"][1]["misclassified"]
+            if mistake["predicted"] == predicted
+        ]
+
+    @pytest.mark.parametrize("run_id", [3, 99])
+    def test_of_a_run_that_is_not_there_say_which_are(self, trained_client: TestClient, run_id: int) -> None:
+        response = trained_client.get(f"/experiments/1/misclassified?run_id={run_id}")
+
+        assert response.status_code == 404
+        assert "these are: 1, 2" in response.json()["detail"]
+
     def test_of_nothing_finished_is_empty(self, client: TestClient) -> None:
         client.post("/experiments")
 
@@ -100,6 +122,31 @@ class TestAcrossRuns:
 
         assert response.status_code == 422
         assert query.split("=")[0] in response.json()["detail"]
+
+
+class TestImage:
+    def test_has_the_ten_probabilities_of_every_completed_run(
+        self, trained_client: TestClient, digits: Dataset
+    ) -> None:
+        found = trained_client.get("/experiments/1/images/359").json()
+
+        assert (found["index"], found["true"]) == (359, int(digits.test.labels[359]))
+        encoded = found["image"].split(",")[1]
+        picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+        assert np.array_equal(picture, digits.test.images[359].numpy())
+        assert [run["run_id"] for run in found["runs"]] == [1, 2]
+        for run in found["runs"]:
+            body = {"pixels": picture.tolist(), "run_id": run["run_id"]}
+            read = trained_client.post("/predict", json=body).json()
+            assert run["probabilities"] == pytest.approx(read["probabilities"], abs=1e-4)
+            assert run["predicted"] == read["digit"]
+            assert run["confidence"] == max(run["probabilities"])
+
+    def test_that_is_not_there_says_which_are(self, trained_client: TestClient) -> None:
+        response = trained_client.get("/experiments/1/images/360")
+
+        assert response.status_code == 404
+        assert "from 0 to 359" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("query", ["", "?by=run", "?missed_by=every", "?true=1&predicted=1"])

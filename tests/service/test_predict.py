@@ -1,17 +1,25 @@
-"""POST /predict: every way to send a picture, who answers, what is refused."""
+"""POST /predict and /predict/saliency: every way to send a picture, who answers and why, what is refused."""
 
 import base64
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
 
-from lab.datasets import Dataset
+from lab.datasets import Dataset, load_dataset
+from lab.pixels import normalize_pixels
+from lab.records import read_run, read_weights
+from service.dependencies import Lab
+from service.predictor import load_network
+from service.saliency import compute_saliency
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +93,21 @@ class TestRead:
         assert dark["probabilities"] == pytest.approx(light["probabilities"], abs=1e-5)
         assert any("inverted" in step for step in dark["preprocessing"]["steps"])
 
+    def test_networks_of_the_embedded_digits_see_a_drawing_as_coarse_as_those(
+        self, trained_client: TestClient, mnist_dir: Path
+    ) -> None:
+        drawn = load_dataset("mnist", data_dir=mnist_dir).test
+        right = {"drawn": 0, "as it is": 0}
+        for picture, label in zip(drawn.images[:120].numpy(), drawn.labels[:120].tolist(), strict=True):
+            enlarged = np.asarray(Image.fromarray(picture).resize((112, 112), Image.Resampling.BICUBIC))
+            answer = send_file(trained_client, encode(enlarged)).json()
+            right["drawn"] += answer["digit"] == label
+            assert any("coarse" in step for step in answer["preprocessing"]["steps"])
+            answer = trained_client.post("/predict", json={"pixels": picture.tolist()}).json()
+            right["as it is"] += answer["digit"] == label
+
+        assert right["drawn"] > right["as it is"] + 6
+
     def test_asks_the_run_named(self, trained_client: TestClient, seven: NDArray[np.uint8]) -> None:
         answer = send_file(trained_client, encode(seven), run_id=2).json()
 
@@ -107,6 +130,20 @@ class TestRead:
         answer = send_file(trained_client, encode(seven), normalization="instance").json()
 
         assert [model["run_id"] for model in answer["models"]] == [2]
+
+    def test_asks_the_best_run_of_each_configuration(
+        self, client: TestClient, train: Callable[[int], None], seven: NDArray[np.uint8]
+    ) -> None:
+        body = {"configs": [{"normalization": "none"}], "seeds": 2, "epochs": 1, "batch_size": 1024}
+        assert client.post("/experiments", json=body).status_code == 202
+        train(1)
+        train(2)
+
+        every = send_file(client, encode(seven), experiment_id=1).json()["models"]
+        best = send_file(client, encode(seven), best_per_configuration=True).json()["models"]
+
+        assert len(every) == 2
+        assert best == every[:1]
 
 
 class TestRefuse:
@@ -182,6 +219,109 @@ class TestRefuse:
 
         assert response.status_code == 422
         assert set(response.json()) == {"error", "detail"}
+
+
+NUM_COVERED = 20
+"""Pixels painted black: about a fifth of a digit's ink."""
+
+
+@pytest.fixture(scope="module")
+def network(trained_client: TestClient) -> nn.Module:
+    """Run 1's trained network."""
+    lab: Lab = trained_client.app.state.lab  # type: ignore[attr-defined]
+    with lab.database.transaction() as session:
+        run = read_run(session, 1)
+        return load_network(run.config, read_weights(session, run))
+
+
+@pytest.fixture(scope="module")
+def read(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Log-probabilities (10,) of a picture (28, 28)."""
+
+    def read_picture(picture: Tensor) -> Tensor:
+        with torch.inference_mode():
+            answer: Tensor = network(normalize_pixels(picture.unsqueeze(0)))[0]
+        return answer
+
+    return read_picture
+
+
+class TestSaliency:
+    def test_covering_what_counts_costs_more_confidence_than_covering_as_much_ink(
+        self, network: nn.Module, read: Callable[[Tensor], Tensor], digits: Dataset
+    ) -> None:
+        generator = torch.Generator().manual_seed(0)
+        lost: dict[str, float] = {"salient": 0.0, "random": 0.0}
+        for picture in digits.test.images[:200:10].float() / 255:
+            answer = read(picture)
+            digit = int(answer.argmax())
+            saliency = compute_saliency(network, picture, digit=digit)
+            ink = torch.nonzero(picture.flatten()).squeeze(1)
+            covered = {
+                "salient": saliency.flatten().argsort(descending=True)[:NUM_COVERED],
+                "random": ink[torch.randperm(len(ink), generator=generator)[:NUM_COVERED]],
+            }
+            for name, places in covered.items():
+                rest = picture.flatten().index_fill(0, places, 0.0).view(28, 28)
+                lost[name] += float(answer[digit].exp() - read(rest)[digit].exp()) / 20
+
+        assert lost["salient"] > 0.3
+        assert lost["salient"] > 3 * lost["random"]
+
+    def test_the_shares_add_up_to_what_the_ink_changes(
+        self, network: nn.Module, read: Callable[[Tensor], Tensor], digits: Dataset
+    ) -> None:
+        picture = digits.test.images[5].float() / 255
+        digit = int(read(picture).argmax())
+
+        total = compute_saliency(network, picture, digit=digit).sum()
+
+        difference = read(picture)[digit] - read(torch.zeros(28, 28))[digit]
+        assert float(total) == pytest.approx(float(difference), rel=0.1)
+
+    def test_black_pixels_have_no_share(self, network: nn.Module, digits: Dataset) -> None:
+        picture = digits.test.images[0].float() / 255
+
+        saliency = compute_saliency(network, picture, digit=0)
+
+        assert saliency.shape == (28, 28)
+        assert not saliency[picture == 0].any()
+        assert saliency[picture > 0].any()
+
+
+class TestExplain:
+    def ask(self, client: TestClient, digits: Dataset, **fields: Any) -> Any:
+        return client.post("/predict/saliency", json={"pixels": digits.test.images[0].tolist(), **fields})
+
+    def test_explains_what_predict_reads(self, trained_client: TestClient, digits: Dataset) -> None:
+        explained = self.ask(trained_client, digits, run_id=2).json()
+        body = {"pixels": digits.test.images[0].tolist(), "run_id": 2}
+        read = trained_client.post("/predict", json=body).json()
+
+        assert {name: explained[name] for name in read["models"][0]} == read["models"][0]
+        assert explained["preprocessing"] == read["preprocessing"]
+        saliency = torch.tensor(explained["saliency"])
+        assert saliency.shape == (28, 28)
+        assert not saliency[digits.test.images[0] == 0].any()
+
+    def test_asks_the_best_run_when_none_is_named(self, trained_client: TestClient, digits: Dataset) -> None:
+        assert self.ask(trained_client, digits).json()["run_id"] == 1
+
+    @pytest.mark.parametrize(
+        ("fields", "status", "code"),
+        [
+            ({"run_id": 3}, 409, "run_not_finished"),
+            ({"run_id": 99}, 404, "not_found"),
+            ({"pixels": [[0] * 28] * 28}, 422, "invalid_image"),
+            ({"digit": 7}, 422, "invalid_request"),
+        ],
+    )
+    def test_refuses_as_predict_does(
+        self, trained_client: TestClient, digits: Dataset, fields: dict[str, Any], status: int, code: str
+    ) -> None:
+        response = self.ask(trained_client, digits, **fields)
+
+        assert (response.status_code, response.json()["error"]) == (status, code)
 
 
 def test_networks_of_other_things_answer_only_when_named(
