@@ -25,6 +25,17 @@ class Evaluation:
     log_probabilities: Tensor
 
 
+def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[ImageSet, ImageSet | None]:
+    """Hold out the last ``validation_size`` images of the training set; with 0 there are none."""
+    if validation_size == 0:
+        return train_set, None
+    images, labels = train_set.images, train_set.labels
+    return (
+        ImageSet(images[:-validation_size], labels[:-validation_size]),
+        ImageSet(images[-validation_size:], labels[-validation_size:]),
+    )
+
+
 def evaluate(
     engine: Engine, weights: Weights, image_set: ImageSet, *, before_batch: Callable[[], None] = lambda: None
 ) -> list[Evaluation]:

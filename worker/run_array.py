@@ -22,24 +22,13 @@ from worker.augmentation import augment
 from worker.dropout import draw_dropped
 from worker.engines.interface import Batch, Engine
 from worker.engines.weights import Weights
-from worker.evaluation import Evaluation, evaluate
+from worker.evaluation import Evaluation, evaluate, split_validation
 from worker.member import Member, Position
 from worker.penalties import Penalties
 from worker.watch import DivergedError, Lane, TrainingStoppedError, Watch
 
 # Between epochs' own checkpoints; what a killed process loses at most.
 CHECKPOINT_SECONDS = 5.0
-
-
-def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[ImageSet, ImageSet | None]:
-    """Hold out the last ``validation_size`` images of the training set; with 0 there are none."""
-    if validation_size == 0:
-        return train_set, None
-    images, labels = train_set.images, train_set.labels
-    return (
-        ImageSet(images[:-validation_size], labels[:-validation_size]),
-        ImageSet(images[-validation_size:], labels[-validation_size:]),
-    )
 
 
 class RunArray:

@@ -14,7 +14,7 @@ from lab.epochs import EpochReport
 from lab.networks import build_network
 from lab.pixels import normalize_pixels
 from worker import evaluation
-from worker.run_array import split_validation
+from worker.evaluation import split_validation
 from worker.training import train
 from worker.watch import DivergedError, TrainingStoppedError
 
