@@ -13,7 +13,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 120_000.0
 
 
-@pytest.fixture(scope="session")
+# For a file at a time: its event loop would be in the way of tests that run one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium without a window, or a skip that says that there is none."""
     path = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
