@@ -43,7 +43,7 @@ def draw_positions(p: float, *, size: int, generator: torch.Generator) -> Tensor
     # A gap that leads past the end may be larger than an integer can be. Integers, unlike floats, add up to
     # the same on every device.
     positions = gaps.clamp_(max=size + 1).long().cumsum(0) - 1
-    return positions[positions < size]
+    return positions[: int(torch.searchsorted(positions, size))]
 
 
 def split_positions(positions: Tensor, sizes: Sequence[int]) -> list[Tensor]:

@@ -73,8 +73,9 @@ class VectorEngine:
 
     def use_threads(self, num_threads: int) -> None:
         """Work with this many threads from here on."""
-        # Augmentation and evaluation around the library are PyTorch's.
-        torch.set_num_threads(num_threads)
+        # What is PyTorch's around the library is small, and PyTorch's threads would spin on the cores for a
+        # while after each operation.
+        torch.set_num_threads(1)
         self._num_threads = num_threads
 
     def differentiate(self, weights: Weights, batch: Batch) -> Tensor:

@@ -64,6 +64,7 @@ struct Task {
     const int64_t* const* dropped;  // a row's: sorted positions in [image][channel][y][x]
     const int64_t* num_dropped;
     float* log_probabilities;  // [image][class]
+    int num_taken[2 * MAX_ROWS];  // blocks, by phase
 };
 
 // One block of images in the hands of one thread.

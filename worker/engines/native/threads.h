@@ -11,9 +11,11 @@ struct Thread {
     pthread_mutex_t* gate;
     pthread_barrier_t* barrier;
 
+    // Each block is taken by whichever thread is free; phase numbers the loops of a task.
     template <class Action>
-    void for_each_block(Action action) const {
-        for (int b = index; b < task->num_blocks; b += task->num_threads)
+    void for_each_block(int phase, Action action) const {
+        int b;
+        while ((b = __atomic_fetch_add(&task->num_taken[phase], 1, __ATOMIC_RELAXED)) < task->num_blocks)
             action(Block{*task, task->network->scratches[index], b});
     }
     void wait() const {
@@ -23,30 +25,42 @@ struct Thread {
 
 static void go_block_by_block(const Thread& thread) {
     int num_rows = thread.task->network->num_rows;
-    thread.for_each_block([&](const Block& block) {
+    thread.for_each_block(0, [&](const Block& block) {
         for (int r = 0; r < num_rows; r++) forward(block, r);
         finish(block);
         for (int r = num_rows - 1; r >= 0 && block.task.is_training; r--) backward(block, r);
     });
 }
 
+// Goes through rows until the statistics of all blocks are needed, meets the other threads, and goes on.
 static void go_row_by_row(const Thread& thread) {
-    const Task& task = *thread.task;
+    Task& task = *thread.task;
     const Network& network = *task.network;
-    for (int r = 0; r < network.num_rows; r++) {
-        thread.for_each_block([&](const Block& block) { forward(block, r); });
-        if (!network.layers[r].row.is_block) continue;
+    int last = network.num_rows - 1, phase = 0;
+    auto is_block = [&](int r) { return r >= 0 && network.layers[r].row.is_block; };
+    auto meet = [&](auto merge, int r) {
         thread.wait();
-        if (thread.index == 0) merge_batch(task, r);
+        if (thread.index == 0) merge(task, r);
         thread.wait();
+    };
+    int r = 0;
+    for (int first = 0; r <= last; first = r) {
+        while (r < last && !is_block(r)) r++;
+        thread.for_each_block(phase++, [&](const Block& block) {
+            for (int row = first; row <= r; row++) forward(block, row);
+            if (r == last) finish(block);
+        });
+        if (is_block(r)) meet(merge_batch, r);
+        r++;
     }
-    thread.for_each_block([&](const Block& block) { finish(block); });
-    for (int r = network.num_rows - 1; r >= 0; r--) {
-        thread.for_each_block([&](const Block& block) { backward(block, r); });
-        if (r == 0 || !network.layers[r - 1].row.is_block) continue;
-        thread.wait();
-        if (thread.index == 0) merge_gradient_batch(task, r - 1);
-        thread.wait();
+    thread.wait();
+    for (int first = r = last; r >= 0; first = r) {
+        while (r > 0 && !is_block(r - 1)) r--;
+        thread.for_each_block(phase++, [&](const Block& block) {
+            for (int row = first; row >= r; row--) backward(block, row);
+        });
+        if (is_block(r - 1)) meet(merge_gradient_batch, r - 1);
+        r--;
     }
 }
 

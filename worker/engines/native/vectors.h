@@ -15,10 +15,13 @@ typedef int32_t Mask __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 static inline Vec splat(float value) { return Vec{} + value; }
 
+// Halves are added until one value is left: fewer additions wait for each other.
 static inline float sum(Vec values) {
-    float total = 0;
-    for (int lane = 0; lane < LANES; lane++) total += values[lane];
-    return total;
+    float lanes[LANES];
+    memcpy(lanes, &values, sizeof(Vec));
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int lane = 0; lane < half; lane++) lanes[lane] += lanes[lane + half];
+    return lanes[0];
 }
 
 // A value that is no number stays one, so that a run that diverges is noticed.
