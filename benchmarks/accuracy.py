@@ -18,7 +18,6 @@ from benchmarks.machine import describe_machine, write
 from lab.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, RunConfig
 from lab.datasets import Dataset, load_dataset
 from service.statistics.paired import describe_differences
-from worker.devices import describe_device
 from worker.engines.variants import STACKED, Workbench
 from worker.training import train
 
@@ -35,7 +34,7 @@ def main() -> None:
     workbench = open_workbench(arguments.device)
     torch.use_deterministic_algorithms(True)
     data = load_dataset(arguments.dataset, data_dir=arguments.data_dir).to(workbench.device)
-    write(f"{describe_machine()}; {describe_device(workbench.device)}")
+    write(f"{describe_machine()}; {workbench.description}")
     write(f"{arguments.dataset}, {arguments.seeds} seeds, {arguments.epochs} epochs; test accuracy in %")
     write(f"{'normalization':<15}{STACKED:>10}{workbench.variant:>12}{'difference, 95 % interval':>34}")
     rows = {}

@@ -22,7 +22,6 @@ from lab.datasets import Dataset
 from lab.networks import build_network
 from lab.pixels import normalize_pixels
 from lab.presets import STUDY
-from worker.devices import describe_device
 from worker.engines.variants import Workbench
 from worker.training import train
 
@@ -50,7 +49,7 @@ def main() -> None:
     rival = measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device) * NUM_SEEDS
     scale = STUDY_EPOCHS / share / 60
     curve = {size: measure_bundle(size, data, workbench) for size in BUNDLE_SIZES}
-    write(f"{describe_machine()}; {describe_device(workbench.device)}, {workbench.variant}")
+    write(f"{describe_machine()}; {workbench.description}, {workbench.variant}")
     write(f"24 runs, an epoch of {len(data.train):,} images each, measured on these and {len(data.test):,}")
     for name, seconds in (("ours", ours), ("one eager run at a time", rival)):
         write(

@@ -19,7 +19,6 @@ from benchmarks.machine import describe_machine, write
 from benchmarks.rivals import TrainSteps, build_eager, build_notebook, measure_seconds
 from lab.architecture import describe_layers
 from lab.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, Normalization, RunConfig
-from worker.devices import describe_device
 from worker.engines.variants import Workbench
 
 NUM_STEPS = {"notebook": 12, "eager": 20, "alone": 40, "bundled": 40}
@@ -92,7 +91,7 @@ def report(speeds: dict[Normalization, dict[str, float]], workbench: Workbench) 
     """Print what was measured."""
     ceilings = measure_ceilings(workbench.device)
     multiply_adds = sum(layer.multiply_adds for layer in describe_layers("none"))
-    write(f"{describe_machine()}; {describe_device(workbench.device)}, {workbench.variant}")
+    write(f"{describe_machine()}; {workbench.description}, {workbench.variant}")
     write(f"images a second; bundled: {workbench.bundle_size} runs at once, all their images counted")
     write(f"{'normalization':<15}" + "".join(f"{name:>12}" for name in NUM_STEPS))
     for normalization, row in speeds.items():

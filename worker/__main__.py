@@ -19,7 +19,7 @@ from lab.logs import configure_logging
 from lab.settings import Settings, load_settings
 from lab.worker_slots import claim_slot
 from worker.caretaker import Caretaker
-from worker.devices import choose_device, describe_device
+from worker.devices import choose_device
 from worker.engines.variants import set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
 
@@ -69,7 +69,7 @@ def serve(settings: Settings, *, stop: threading.Event) -> bool:
         claim_slot(database) as worker_id,
         Caretaker(database, queue, worker_id=worker_id, trainer=trainer) as caretaker,
     ):
-        logger.info("%s ready on %s", worker_id, describe_device(device))
+        logger.info("%s ready on %s", worker_id, trainer.workbench.description)
         serve_jobs(database, trainer.perform, worker_id=worker_id, stop=stop)
     queue.close()
     database.close()

@@ -14,7 +14,6 @@ from lab.run_queueing import find_abandoned_jobs, requeue_jobs
 from lab.tables import now
 from lab.worker_slots import list_held_slots
 from lab.workforce import HEARTBEAT_SECONDS, SignsOfLife, record_heartbeat
-from worker.devices import describe_device
 from worker.jobs import Trainer
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class Caretaker:
         """Tell that this worker lives, and queue again what nobody trains although somebody took it."""
         with self._database.transaction() as session:
             signs = SignsOfLife(
-                device=describe_device(self._trainer.workbench.device),
+                device=self._trainer.workbench.description,
                 started_at=self._started_at,
                 idle_seconds=self._trainer.watch.idle_seconds,
                 bundle_size=self._trainer.workbench.bundle_size,

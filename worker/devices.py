@@ -22,8 +22,9 @@ def choose_device(setting: str) -> torch.device:
     return device
 
 
-def describe_device(device: torch.device) -> str:
-    """The device in words, with what a run's numbers depend on."""
+def describe_device(device: torch.device, *, num_threads: int) -> str:
+    """The device in words, with the PyTorch that uses it; a CPU also with its threads."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
-    return f"cpu, {torch.get_num_threads()} threads, PyTorch {torch.__version__}"
+    threads = "1 thread" if num_threads == 1 else f"{num_threads} threads"
+    return f"cpu, {threads}, PyTorch {torch.__version__}"

@@ -31,7 +31,6 @@ from lab.run_progress import (
     record_failure,
 )
 from lab.run_queueing import queue_apart, retry_later
-from worker.devices import describe_device
 from worker.engines.variants import Workbench
 from worker.hang_watch import HangWatch
 from worker.training import RunBrokeOffError, train
@@ -96,7 +95,7 @@ class Trainer:
             StopWork: the worker is to stop; all recorded epochs stand, and the steps since.
         """
         self.job_id = job_id
-        device = describe_device(self.workbench.device)
+        device = self.workbench.description
         try:
             with self.watch.watch_job():
                 self._transact(lambda session: begin_job(session, job_id, device=device))

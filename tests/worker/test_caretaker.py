@@ -12,10 +12,9 @@ from lab.worker_slots import claim_slot
 from lab.workforce import ABANDONED_SECONDS, SILENT_SECONDS, read_workforce, record_heartbeat
 from tests.lab.situations import make_signs
 from tests.waiting import wait_until
-from tests.worker.bench import CPU, Bench, CalledOff, Disk
+from tests.worker.bench import Bench, CalledOff, Disk
 from worker import caretaker as caretaker_module
 from worker.caretaker import Caretaker
-from worker.devices import describe_device
 from worker.jobs import Trainer
 
 MakeCaretaker = Callable[..., Caretaker]
@@ -84,7 +83,11 @@ class TestHeartbeat:
         caretaker.beat()
         with bench.database.transaction() as session:
             (worker,) = read_workforce(session).workers.values()
-        assert (worker.id, worker.device, worker.is_alive) == ("worker-1", describe_device(CPU), True)
+        assert (worker.id, worker.device, worker.is_alive) == (
+            "worker-1",
+            trainer.workbench.description,
+            True,
+        )
         assert (worker.idle_seconds, worker.bundle_size) == (None, trainer.workbench.bundle_size)
 
         with trainer.watch.watch_job():

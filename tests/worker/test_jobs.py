@@ -14,8 +14,7 @@ from lab.datasets import Dataset, ImageSet, load_dataset
 from lab.job_queue import StopWork
 from lab.records import read_log_probabilities
 from lab.tables import Checkpoint, EpochMetric, Experiment
-from tests.worker.bench import ASKED_PER_EPOCH, CPU, Bench, CalledOff
-from worker.devices import describe_device
+from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff
 from worker.training import train
 
 
@@ -28,7 +27,7 @@ class TestPerform:
         assert after.status == "completed"
         assert after.progress == 1
         for run in after.runs:
-            assert run.device == describe_device(CPU)
+            assert run.device == make_workbench().description
             assert run.started_at is not None
             assert run.finished_at is not None
             assert [figures[0] for figures in bench.read_figures(run)] == list(range(1, run.epoch + 1))

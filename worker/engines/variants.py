@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from lab.configs import RunConfig
+from worker.devices import describe_device
 from worker.engines.compilation import CompilationError, count_lanes, load_library
 from worker.engines.interface import Engine
 from worker.engines.stacked import StackedEngine
@@ -33,6 +34,11 @@ class Workbench:
     num_threads: int
     cache_dir: Path
     variant: str
+
+    @property
+    def description(self) -> str:
+        """The device in words."""
+        return describe_device(self.device, num_threads=self.num_threads)
 
     @property
     def bundle_size(self) -> int:
