@@ -14,7 +14,7 @@ from lab.datasets import Dataset, ImageSet, load_dataset
 from lab.job_queue import StopWork
 from lab.records import read_log_probabilities
 from lab.tables import Checkpoint, EpochMetric, Experiment
-from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff
+from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_workbench
 from worker.training import train
 
 
