@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, default=Path("var/data"))
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--normalizations", nargs="+", choices=NORMALIZATIONS, default=NORMALIZATIONS)
     arguments = parser.parse_args()
     workbench = open_workbench(arguments.device)
     torch.use_deterministic_algorithms(True)
@@ -38,7 +39,7 @@ def main() -> None:
     write(f"{arguments.dataset}, {arguments.seeds} seeds, {arguments.epochs} epochs; test accuracy in %")
     write(f"{'normalization':<15}{STACKED:>10}{workbench.variant:>12}{'difference, 95 % interval':>34}")
     rows = {}
-    for normalization in NORMALIZATIONS:
+    for normalization in arguments.normalizations:
         config = RunConfig(
             dataset=arguments.dataset,
             normalization=normalization,

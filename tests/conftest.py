@@ -72,13 +72,7 @@ def mnist_dir() -> Path:
 @pytest.fixture
 def processes(tmp_path: Path) -> Iterator["Processes"]:
     """Service and worker started at once on an empty folder, as ``make run`` does."""
-    from tests.processes import Processes
+    from tests.processes import run_lab
 
-    processes = Processes(tmp_path)
-    processes.start("service")
-    processes.start("worker")
-    try:
-        processes.wait_for_service()
+    with run_lab(tmp_path) as processes:
         yield processes
-    finally:
-        processes.stop()

@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +91,16 @@ class Processes:
         for name in list(self._running):
             self.kill(name)
         self.client.close()
+
+
+@contextmanager
+def run_lab(folder: Path) -> Iterator[Processes]:
+    """Service and worker started at once, as ``make run`` does, on a database in ``folder``."""
+    processes = Processes(folder)
+    processes.start("service")
+    processes.start("worker")
+    try:
+        processes.wait_for_service()
+        yield processes
+    finally:
+        processes.stop()

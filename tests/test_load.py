@@ -62,7 +62,8 @@ async def follow(client: httpx2.AsyncClient) -> list[tuple[int, int]]:
 
 
 async def watch(address: httpx2.URL) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
-    limits = httpx2.Limits(max_connections=NUM_CLIENTS + NUM_STREAMS)
+    # Less than the service keeps an idle connection for, so that none is used that it is about to close.
+    limits = httpx2.Limits(max_connections=NUM_CLIENTS + NUM_STREAMS, keepalive_expiry=1.0)
     async with httpx2.AsyncClient(base_url=address, timeout=120, trust_env=False, limits=limits) as client:
         streams = asyncio.gather(*[follow(client) for _ in range(NUM_STREAMS)])
         answers = await asyncio.gather(*[poll(client, number) for number in range(NUM_CLIENTS)])

@@ -1,8 +1,9 @@
 """What an experiment's runs got wrong: image by image, and class by class."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
 from lab.configs import Normalization
 from lab.datasets import DATASETS
@@ -38,6 +39,17 @@ MissedBy = Annotated[
     ),
 ]
 
+
+@dataclass
+class ImageChoice:
+    """Which of the misclassified images are meant."""
+
+    true: TrueClass = None
+    predicted: PredictedClass = None
+    missed_by: MissedBy = "any"
+
+
+Choice = Annotated[ImageChoice, Depends()]
 MissedByRun = Annotated[RowId | None, Query(description="Only images that this run takes for another.")]
 
 
@@ -46,9 +58,7 @@ def show_misclassified(
     experiment_id: RowId,
     lab: LabDep,
     session: SessionDep,
-    true: TrueClass = None,
-    predicted: PredictedClass = None,
-    missed_by: MissedBy = "any",
+    choice: Choice,
     run_id: MissedByRun = None,
     limit: Annotated[int, Query(ge=0, le=500, description="How many images.")] = PAGE_SIZE,
     offset: Annotated[int, Query(ge=0, lt=2**31, description="next_offset of the page before.")] = 0,
@@ -63,7 +73,7 @@ def show_misclassified(
     experiment = read_experiment(session, experiment_id)
     answers = read_answers(session, lab.image_store, experiment)
     row = _find_row(answers, run_id, experiment=experiment)
-    indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by, row=row)
+    indices = select_missed(answers, **vars(choice), row=row)
     end = offset + limit
     return {
         "experiment_id": experiment.id,
@@ -83,9 +93,7 @@ def draw_misclassified(
     experiment_id: RowId,
     lab: LabDep,
     session: SessionDep,
-    true: TrueClass = None,
-    predicted: PredictedClass = None,
-    missed_by: MissedBy = "any",
+    choice: Choice,
     by: Annotated[
         Literal["image", "run"],
         Query(description="image: each image once, with who took it for what; run: a strip for each run."),
@@ -98,7 +106,7 @@ def draw_misclassified(
     if by == "run":
         figure = draw_misclassified_by_run(make_strips(answers), title=title)
     else:
-        indices = select_missed(answers, true=true, predicted=predicted, missed_by=missed_by)
+        indices = select_missed(answers, **vars(choice))
         shown = collect_images(answers, indices[:MOST_TILES], experiment=experiment)
         figure = draw_shared_mistakes(shown, title=title, num_total=len(indices))
     return Response(render(figure, image_format="png"), media_type="image/png")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.processes import Processes
+from tests.processes import Processes, run_lab
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 # Long enough for a short training on a busy machine; nothing waits longer than it takes.
@@ -31,14 +31,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """A service and a worker for all tests of a file."""
-    processes = Processes(tmp_path_factory.mktemp("lab"))
-    processes.start("service")
-    processes.start("worker")
-    try:
-        processes.wait_for_service()
+    with run_lab(tmp_path_factory.mktemp("lab")) as processes:
         yield processes
-    finally:
-        processes.stop()
 
 
 class Complaints(list[str]):
