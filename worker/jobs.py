@@ -198,6 +198,8 @@ class Trainer:
 
     def _load_data(self, name: str) -> Dataset:
         if self._data is None or self._data.info.name != name:
+            # Two data sets at once would be memory for nothing.
+            self._data = None
             # A slow download is no hung device; one that stops fails by itself.
             with self.watch.rest():
                 self._data = load_dataset(name, data_dir=self._data_dir).to(self.workbench.device)
