@@ -110,7 +110,7 @@ def draw_curve(runs_per_minute: dict[int, float], machine: str) -> Figure:
     axes.plot(list(runs_per_minute), list(runs_per_minute.values()), marker="o")
     axes.set_xscale("log", base=2)
     axes.set_xticks(list(runs_per_minute), [str(size) for size in runs_per_minute])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * max(runs_per_minute.values()))
     axes.set_xlabel("runs trained at once")
     axes.set_ylabel("runs of 25 MNIST epochs a minute")
     axes.set_title(machine, fontsize=9)
