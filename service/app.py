@@ -43,6 +43,21 @@ DESCRIPTION = (
     "runs for every configuration and seed, and look at what they came to."
 )
 
+GUARDED_ROUTES = (
+    submission,
+    experiments,
+    results,
+    report,
+    plots,
+    mistakes,
+    control,
+    events,
+    runs,
+    predict,
+    appendix,
+    system,
+)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the service on the settings' database, whose schema is brought up to date."""
@@ -78,20 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
     guarded = [Depends(Guard(settings))]
-    for module in (
-        submission,
-        experiments,
-        results,
-        report,
-        plots,
-        mistakes,
-        control,
-        events,
-        runs,
-        predict,
-        appendix,
-        system,
-    ):
+    for module in GUARDED_ROUTES:
         app.include_router(module.router, dependencies=guarded)
     app.include_router(system.health_router)
     serve_dashboard(app)
