@@ -92,7 +92,9 @@ class JobQueue:
             JOBS.c.workflow_uuid.in_(job_ids), JOBS.c.status != RUNNING_STATE
         )
         with self._database.transaction() as session:
-            self.discard(session.scalars(query).all())
+            withdrawn = session.scalars(query).all()
+        # With a connection of its own: two held by one thread could wait for each other's.
+        self.discard(withdrawn)
 
     def discard(self, job_ids: Sequence[str]) -> None:
         """Remove jobs, at hand or not; a worker that has one after all is told so when it ends it."""

@@ -1,12 +1,14 @@
 """What routes are given: the lab's parts, made once by ``create_app``."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from lab.database import Database
 from lab.job_queue import JobQueue
@@ -14,6 +16,12 @@ from lab.settings import Settings
 from service.experiment_feed import ExperimentFeed
 from service.image_store import ImageStore
 from service.predictor import Predictor
+
+P = ParamSpec("P")
+
+# Fewer than the database's pooled connections and the server's threads. A request holds its connection while
+# it waits for a thread to write its answer with: were all threads waiting for connections, none would go on.
+MAX_TRANSACTIONS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,8 @@ class Lab:
     feed: ExperimentFeed
     is_stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is told to stop, so that open streams end."""
+    turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_TRANSACTIONS))
+    """Held by each request, and what it leaves to be done after it, while it is in a transaction."""
 
 
 def get_lab(request: Request) -> Lab:
@@ -39,7 +49,15 @@ def get_lab(request: Request) -> Lab:
 LabDep = Annotated[Lab, Depends(get_lab)]
 
 
-def open_session(lab: LabDep) -> Iterator[Session]:
+async def take_turn(lab: LabDep) -> AsyncIterator[None]:
+    """Wait, without a thread, until there is a connection to be had."""
+    async with lab.turns:
+        yield
+
+
+def open_session(
+    lab: LabDep, _turn: Annotated[None, Depends(take_turn, scope="function")]
+) -> Iterator[Session]:
     """One transaction for the request, committed before the answer is sent."""
     with lab.database.transaction() as session:
         yield session
@@ -48,3 +66,9 @@ def open_session(lab: LabDep) -> Iterator[Session]:
 # Without the scope the commit would come after the answer: a client would be told 202 of rows that may
 # never be written.
 SessionDep = Annotated[Session, Depends(open_session, scope="function")]
+
+
+async def run_in_turn(lab: Lab, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Do in the background of a request what takes a transaction of its own."""
+    async with lab.turns:
+        await run_in_threadpool(work, *args, **kwargs)

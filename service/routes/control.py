@@ -4,7 +4,7 @@ from fastapi import APIRouter, BackgroundTasks
 
 from lab.experiment_control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
 from lab.records import read_experiment
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import LabDep, SessionDep, run_in_turn
 from service.schemas import RowId
 from service.views import ExperimentOut, view_experiment
 
@@ -16,7 +16,7 @@ def cancel(
     experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
 ) -> ExperimentOut:
     """Stop every unfinished run for good, between two steps; what was measured stays."""
-    background.add_task(lab.queue.withdraw, cancel_experiment(session, experiment_id))
+    background.add_task(run_in_turn, lab, lab.queue.withdraw, cancel_experiment(session, experiment_id))
     return view_experiment(read_experiment(session, experiment_id))
 
 
@@ -25,7 +25,7 @@ def pause(
     experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
 ) -> ExperimentOut:
     """Stop every queued or running run, between two steps, until it is resumed."""
-    background.add_task(lab.queue.withdraw, pause_experiment(session, experiment_id))
+    background.add_task(run_in_turn, lab, lab.queue.withdraw, pause_experiment(session, experiment_id))
     return view_experiment(read_experiment(session, experiment_id))
 
 
@@ -39,5 +39,5 @@ def resume(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Experiment
 @router.delete("", status_code=204)
 def delete(experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks) -> None:
     """Remove the experiment with all its runs, figures and weights; running ones are stopped."""
-    background.add_task(lab.queue.withdraw, delete_experiment(session, experiment_id))
-    background.add_task(lab.database.reclaim_space)
+    background.add_task(run_in_turn, lab, lab.queue.withdraw, delete_experiment(session, experiment_id))
+    background.add_task(run_in_turn, lab, lab.database.reclaim_space)
