@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from service.comparison.factors import Effect
 from service.comparison.schemas import OverallOut
 from service.comparison.scores import Scores
+from service.comparison.verdicts import describe_shortfall
 from service.statistics.omnibus import find_levels_p
 from service.statistics.paired import LEVEL, MIN_SEEDS, adjust_holm
 
@@ -32,11 +33,10 @@ def compare_levels(scores: Scores, effects: Sequence[Effect]) -> list[OverallOut
         for factor in factors
         if (table := _tabulate(scores, [effect for effect in effects if effect.factor == factor]))
     ]
-    tested = [find_levels_p(table.scores) if table.scores.shape[1] else None for table in tables]
-    adjusted = iter(adjust_holm([p for p in tested if p is not None]))
+    tested = [find_levels_p(table.scores) if table.scores.shape[1] else 1.0 for table in tables]
     return [
-        _view(table, p_value=p, p_holm=None if p is None else next(adjusted))
-        for table, p in zip(tables, tested, strict=True)
+        _view(table, p_value=p, p_holm=p_holm, num_tests=len(tables))
+        for table, p, p_holm in zip(tables, tested, adjust_holm(tested), strict=True)
     ]
 
 
@@ -62,7 +62,7 @@ def _tabulate(scores: Scores, effects: Sequence[Effect]) -> _Table | None:
     )
 
 
-def _view(table: _Table, *, p_value: float | None, p_holm: float | None) -> OverallOut:
+def _view(table: _Table, *, p_value: float, p_holm: float, num_tests: int) -> OverallOut:
     num_seeds = table.scores.shape[1]
     means = dict(zip(table.levels, table.scores.mean(axis=1).tolist(), strict=True)) if num_seeds else {}
     found = OverallOut(
@@ -70,16 +70,15 @@ def _view(table: _Table, *, p_value: float | None, p_holm: float | None) -> Over
         level_means=means,
         num_settings=table.num_settings,
         num_seeds=num_seeds,
-        p_value=p_value,
-        p_holm=p_holm,
+        p_value=p_value if num_seeds else None,
+        p_holm=p_holm if num_seeds else None,
         outcome="no_difference_found",
         verdict=f"no difference found between the {len(table.levels)} levels of {table.factor}",
     )
-    if num_seeds < MIN_SEEDS or p_holm is None:
+    if shortfall := describe_shortfall(num_seeds, num_tests=num_tests):
         found.outcome = "cannot_conclude"
-        found.verdict = (
-            f"cannot conclude: fewer than {MIN_SEEDS} seeds ({num_seeds} completed at every level)"
-        )
+        few = f" ({num_seeds} completed at every level)" if num_seeds < MIN_SEEDS else ""
+        found.verdict = f"{shortfall}{few}"
     elif p_holm < LEVEL:
         worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         found.outcome = "levels_differ"

@@ -65,7 +65,7 @@ class OverallOut(BaseModel):
     level_means: dict[str, float] = Field(description="Mean accuracy of each level, a fraction.")
     num_settings: int = Field(description="Settings of the other factors that have every level.")
     num_seeds: int = Field(description="Seeds that are completed at every level.")
-    p_value: float | None = Field(description="Permutations within seeds, 19,999 drawn, not adjusted.")
+    p_value: float | None = Field(description="Sign flips of whole seeds, not adjusted.")
     p_holm: float | None
     outcome: Literal["levels_differ", "no_difference_found", "cannot_conclude"]
     verdict: str
@@ -92,7 +92,9 @@ class ComparisonOut(BaseModel):
     seeds: list[int]
     level: float
     min_seeds: int = Field(description="The fewest seeds that can conclude anything.")
-    seeds_needed: int = Field(description="How many seeds could conclude on pairs, corrected for them all.")
+    seeds_needed: int | None = Field(
+        description="How many seeds could conclude on pairs, corrected for them all; null where none could."
+    )
     warnings: list[str]
     pairs: list[PairOut]
     factors: FactorsOut | None

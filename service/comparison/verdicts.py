@@ -29,7 +29,7 @@ class Finding(BaseModel):
     difference: float | None = Field(description="Mean difference over the seeds; null without any.")
     ci_low: float | None = Field(description="95 % t interval of it, not adjusted; null below two seeds.")
     ci_high: float | None
-    p_value: float | None = Field(description="Exact two-sided sign-flip p, not adjusted.")
+    p_value: float | None = Field(description="Two-sided sign-flip p, not adjusted.")
     p_holm: float | None = Field(description="The same, Holm-adjusted for num_tests tests.")
     num_tests: int = Field(description="Tests that are adjusted for together.")
     effect_size: float | None = Field(description="Hedges' g_z of the paired differences.")
@@ -69,14 +69,31 @@ def judge(questions: Sequence[Question]) -> list[Finding]:
 def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
     """A sentence where so many seeds cannot conclude on so many pairs, however clear; none where they can."""
     needed = count_seeds_needed(max(1, num_pairs))
-    if num_pairs == 0 or num_seeds >= needed:
+    if num_pairs == 0 or (needed is not None and num_seeds >= needed):
         return []
     seeds, pairs = count_words(num_seeds, "seed"), count_words(num_pairs, "pair")
     return [
         f"{seeds} cannot conclude on {pairs} at once: the smallest p that they reach, corrected for as many "
-        f"tests, is not below {LEVEL:g}; {needed} seeds could. To compare each with one reference alone is "
-        "fewer tests, and so is one factor at a time."
+        f"tests, is not below {LEVEL:g}; {_say_how_many_could(num_pairs)}. To compare each with one "
+        "reference alone is fewer tests; so is one factor at a time, corrected for its own comparisons."
     ]
+
+
+def describe_shortfall(num_seeds: int, *, num_tests: int) -> str | None:
+    """Why so many seeds cannot conclude, however clear the figures; None where they can."""
+    if num_seeds < MIN_SEEDS:
+        return f"cannot conclude: fewer than {MIN_SEEDS} seeds"
+    if num_tests * find_smallest_p(num_seeds) < LEVEL:
+        return None
+    return (
+        f"cannot conclude: corrected for {num_tests} tests, {num_seeds} seeds cannot reach p < {LEVEL:g}; "
+        f"{_say_how_many_could(num_tests)}"
+    )
+
+
+def _say_how_many_could(num_tests: int) -> str:
+    needed = count_seeds_needed(num_tests)
+    return "no number of seeds could" if needed is None else f"{needed} seeds could"
 
 
 def _make_finding(
@@ -128,22 +145,19 @@ def _decide(
     question: Question, found: PairedDifference, *, p_holm: float, num_tests: int
 ) -> tuple[Outcome, str]:
     n = found.num_seeds
+    shortfall = describe_shortfall(n, num_tests=num_tests)
     if n < MIN_SEEDS:
-        return "cannot_conclude", f"cannot conclude: fewer than {MIN_SEEDS} seeds ({n} pair up)"
+        return "cannot_conclude", f"{shortfall} ({n} pair up)"
     if p_holm < LEVEL:
         side = 0 if found.difference > 0 else 1
         margin = ((found.ci_high or 0.0) - (found.ci_low or 0.0)) / 2
         size = f"{format_points(found.difference)} ± {format_points(margin)} points"
         return question.outcomes[side], f"{question.claims[side]} by {size}"
-    detectable = find_detectable_effect(n, num_tests)
-    if detectable is None:
-        return "cannot_conclude", (
-            f"cannot conclude: corrected for {num_tests} tests, {n} seeds cannot reach p < {LEVEL:g}; "
-            f"{count_seeds_needed(num_tests)} seeds could"
-        )
+    if shortfall:
+        return "cannot_conclude", shortfall
     if not found.sd:
         return "no_difference_found", f"no difference found: the same on each of {n} seeds"
-    points = format_points(detectable * found.sd)
+    points = format_points((find_detectable_effect(n, num_tests) or 0.0) * found.sd)
     return "no_difference_found", f"no difference found; this many seeds could have shown {points} points"
 
 

@@ -3,23 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
-NUM_PERMUTATIONS = 19_999
+from service.statistics.paired import MAX_EXACT_SEEDS, TIE_TOLERANCE, list_signs
 
 
 def find_levels_p(scores: NDArray[np.float64]) -> float:
-    """p of the permutation test that all levels are alike; ``scores`` is (levels, seeds).
+    """p of the sign-flip test that all levels have one mean; ``scores`` is (levels, seeds).
 
-    Were they alike, each seed's scores could as well have come in another order. p is the share of
-    ``NUM_PERMUTATIONS`` random orders within seeds, always the same ones, whose level means lie as far apart,
-    by their sum of squares, as those seen: (hits + 1) / (draws + 1). It is the F test of a randomized block
-    design with its normal distribution replaced by the permutations (Edgington & Onghena 2007).
+    Each seed's scores, less their mean, are one vector; were there nothing in the levels, it could as well
+    have pointed the other way. p is the share of sign assignments to the seeds whose level means lie as far
+    apart, by their sum of squares, as those seen; with two levels it is ``find_sign_flip_p``. Levels may
+    spread unequally: shuffling scores within a seed, as the permutation test of a randomized block design
+    does, takes them for interchangeable and calls a level that merely spreads more different too often.
     """
     centred = scores - scores.mean(axis=0)
-    rng = np.random.default_rng(0)
-    sums = np.zeros((NUM_PERMUTATIONS, len(scores)))
-    for of_seed in centred.T:
-        sums += rng.permuted(np.broadcast_to(of_seed, sums.shape), axis=1)
+    signs = list_signs(scores.shape[1])
+    sums = ((signs @ centred.T) ** 2).sum(axis=1)
     seen = float((centred.sum(axis=1) ** 2).sum())
-    # Orders that are equal on paper differ in their last bits.
-    hits = int(((sums**2).sum(axis=1) >= seen * (1 - 1e-9)).sum())
-    return (hits + 1) / (NUM_PERMUTATIONS + 1)
+    # Sums that are equal on paper differ in their last bits.
+    hits = int((sums >= seen * (1 - 1e-9) - TIE_TOLERANCE**2).sum())
+    return hits / len(signs) if scores.shape[1] <= MAX_EXACT_SEEDS else (hits + 1) / (len(signs) + 1)

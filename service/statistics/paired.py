@@ -34,8 +34,8 @@ class PairedDifference:
     """What the differences of one pair come to; fractions of accuracy, as given.
 
     ``effect_size`` is Hedges' g_z: mean / sd of the differences (Cohen's d_z), times 1 − 3/(4(n − 1) − 1)
-    against its bias in small samples. It is None where the differences do not vary. ``sd`` and the t
-    interval are None for a single seed.
+    against its bias in small samples. It is None where the differences do not vary, and below three seeds,
+    where that factor is 0. ``sd`` and the t interval are None for a single seed.
     """
 
     num_seeds: int
@@ -64,7 +64,7 @@ def describe_differences(differences: NDArray[np.float64]) -> PairedDifference:
         ci_high=None if margin is None else mean + margin,
         p_value=find_sign_flip_p(differences),
         smallest_p=find_smallest_p(n),
-        effect_size=mean / sd * (1 - 3 / (4 * (n - 1) - 1)) if sd else None,
+        effect_size=mean / sd * (1 - 3 / (4 * (n - 1) - 1)) if sd and n > 2 else None,
     )
 
 
@@ -73,11 +73,12 @@ def find_sign_flip_p(differences: NDArray[np.float64]) -> float:
 
     If the two configurations were alike, each seed's difference could as well have had the other sign. p is
     the share of all 2^n sign assignments whose mean is at least as far from 0 as the one seen: exact up to
-    ``MAX_EXACT_SEEDS``. Beyond, ``NUM_RESAMPLES`` assignments are drawn, always the same, and p is
-    (hits + 1) / (draws + 1), so that it never promises too much.
+    ``MAX_EXACT_SEEDS``, for two that are alike and whenever differences are symmetric about 0. Beyond,
+    ``NUM_RESAMPLES`` assignments are drawn, always the same, and p is (hits + 1) / (draws + 1), so that it
+    never promises too much.
     """
     seen = abs(float(differences.sum()))
-    signs = _list_signs(len(differences))
+    signs = list_signs(len(differences))
     hits = int((np.abs(signs @ differences) >= seen - TIE_TOLERANCE * len(differences)).sum())
     return hits / len(signs) if len(differences) <= MAX_EXACT_SEEDS else (hits + 1) / (len(signs) + 1)
 
@@ -87,8 +88,13 @@ def find_smallest_p(num_seeds: int) -> float:
     return max(min(1.0, 2.0 ** (1 - num_seeds)), 1 / (NUM_RESAMPLES + 1))
 
 
-def count_seeds_needed(num_tests: int) -> int:
-    """How many seeds let the smallest p, times ``num_tests`` as Holm has it, fall below ``LEVEL``."""
+def count_seeds_needed(num_tests: int) -> int | None:
+    """How many seeds let the smallest p, times ``num_tests`` as Holm has it, fall below ``LEVEL``.
+
+    None where no number does, as p does not fall below that of ``NUM_RESAMPLES`` assignments.
+    """
+    if num_tests / (NUM_RESAMPLES + 1) >= LEVEL:
+        return None
     needed = int(np.floor(log2(2 * num_tests / LEVEL))) + 1
     return max(MIN_SEEDS, needed)
 
@@ -120,7 +126,7 @@ def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
     if num_seeds > MAX_EXACT_SEEDS:
         level = LEVEL / num_tests / 2
         return float(TTestPower().solve_power(None, num_seeds, level, POWER, alternative="larger"))
-    signs = _list_signs(num_seeds)
+    signs = list_signs(num_seeds)
     num_draws = min(4_000, max(500, MOST_AT_ONCE // len(signs)))
     draws = np.random.default_rng(0).standard_normal((num_draws, num_seeds))
     num_parts = -(-num_draws * len(signs) // MOST_AT_ONCE)
@@ -139,7 +145,7 @@ def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
 
 
 @lru_cache(maxsize=8)
-def _list_signs(num_seeds: int) -> NDArray[np.float64]:
+def list_signs(num_seeds: int) -> NDArray[np.float64]:
     """Sign assignments, one a row; of two that are each other's negative only one, as |mean| is the same."""
     if num_seeds > MAX_EXACT_SEEDS:
         return np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_RESAMPLES, num_seeds))

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from service.statistics import omnibus
 from service.statistics.omnibus import find_levels_p
 from service.statistics.paired import (
     LEVEL,
@@ -128,6 +127,8 @@ class TestPairedDifference:
         found = describe_differences(np.array([0.25, 0.3 - 0.05, 0.25]))
 
         assert (found.sd, found.ci_low, found.ci_high, found.effect_size) == (0.0, 0.25, 0.25, None)
+        # Hedges' factor for two is 0, which would say that there is none.
+        assert describe_differences(np.array([0.1, 0.2])).effect_size is None
 
     def test_interval_covers_the_true_difference_in_95_of_100(self) -> None:
         samples = np.random.default_rng(5).normal(0.3, 1, (2_000, 6))
@@ -153,8 +154,14 @@ class TestHolm:
         assert [count_seeds_needed(num_tests) for num_tests in (1, 2, 6, 10, 190)] == [6, 7, 8, 9, 13]
         for num_tests in (1, 3, 6, 10, 66, 190):
             needed = count_seeds_needed(num_tests)
+            assert needed is not None
             assert max(adjust_holm([find_smallest_p(needed)] * num_tests)) < LEVEL
             assert num_tests == 1 or min(adjust_holm([find_smallest_p(needed - 1)] * num_tests)) >= LEVEL
+
+    def test_no_number_of_seeds_is_enough_for_thousands(self) -> None:
+        # p of drawn assignments does not fall below 1/65,536.
+        assert count_seeds_needed(3_276) == 17
+        assert count_seeds_needed(3_277) is None
 
 
 class TestDetectableEffect:
@@ -187,25 +194,32 @@ class TestLevels:
     def test_of_two_levels_is_the_sign_flip_test(self) -> None:
         scores = np.random.default_rng(1).normal([[0.0], [0.9]], 1, (2, 6))
 
-        assert find_levels_p(scores) == pytest.approx(find_sign_flip_p(scores[0] - scores[1]), abs=0.01)
+        assert find_levels_p(scores) == find_sign_flip_p(scores[0] - scores[1])
 
     def test_finds_with_six_seeds_what_pairs_could_not(self) -> None:
         means = np.array([[0.0], [0.0], [0.0], [0.0], [5.0]])
         scores = np.random.default_rng(2).normal(means, 1, (5, 6))
 
-        assert find_levels_p(scores) < 0.001
+        assert find_levels_p(scores) == 2 / 64 < LEVEL
         # What seeds have in common does not matter.
         assert find_levels_p(scores + np.arange(6) * 100.0) == find_levels_p(scores)
 
     def test_of_equal_scores_is_one(self) -> None:
         assert find_levels_p(np.full((4, 6), 0.9)) == 1.0
 
-    def test_false_alarms_stay_below_the_level(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(omnibus, "NUM_PERMUTATIONS", 199)
-        samples = np.random.default_rng(3).standard_t(3, (1_000, 4, 6))
+    @pytest.mark.parametrize("spreads", [(1, 1, 1, 1), (0.33, 0.97, 1.46, 4.33), (0.1, 0.1, 0.1, 1)])
+    def test_false_alarms_stay_below_the_level(self, spreads: tuple[float, ...]) -> None:
+        """Heavy tails, and levels of one mean that spread as those of the study did, or more unlike."""
+        samples = np.random.default_rng(3).standard_t(3, (4_000, 4, 7)) * np.array(spreads)[:, np.newaxis]
         rate = float(np.mean([find_levels_p(sample) <= LEVEL for sample in samples]))
 
-        assert rate <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 1_000)
+        assert rate <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 4_000)
+
+    def test_of_many_seeds_is_sampled(self) -> None:
+        rng = np.random.default_rng(4)
+
+        assert find_levels_p(rng.normal(size=(3, 20))) > LEVEL
+        assert find_levels_p(rng.normal([[0.0], [0.0], [5.0]], 1, (3, 20))) == find_smallest_p(20)
 
 
 class TestMcNemar:
