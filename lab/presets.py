@@ -9,8 +9,10 @@ from lab.errors import InvalidConfigError
 
 # With fewer than six seeds nothing can be concluded, see docs/decisions/0005-comparisons.md.
 NUM_SEEDS = 6
-# As many as the ten pairs of normalizations take, corrected for each other.
-NUM_FAIR_SEEDS = 9
+# As many as the fair grid's 190 pairs take, corrected for each other, and more than its factors do.
+NUM_FAIR_SEEDS = 13
+# As many as take, at each batch size, batch against group normalization, and how their difference changes.
+NUM_BATCH_SIZE_SEEDS = 10
 STUDY_LEARNING_RATE = 0.04
 STUDY_BATCH_SIZE = 128
 STUDY_TRAINING: dict[str, Any] = {
@@ -87,7 +89,7 @@ FAIR_GRID = Preset(
     name="fair-grid",
     title="Fair grid",
     description="Every normalization with every penalty, like compared with like: penalties on weights "
-    "alone, γ and β everywhere, validation images held out, nine seeds.",
+    "alone, γ and β everywhere, validation images held out, thirteen seeds.",
     grid={"normalization": list(NORMALIZATIONS), "penalty": list(PENALTIES)},
     recipe=STUDY_TRAINING,
     num_seeds=NUM_FAIR_SEEDS,
@@ -108,6 +110,7 @@ BATCH_SIZE = Preset(
         for batch_size in BATCH_SIZES
     ),
     recipe={"epochs": 5, "momentum": 0.9, "schedule": "onecycle", "rotation_degrees": 6.9},
+    num_seeds=NUM_BATCH_SIZE_SEEDS,
 )
 
 BEST = Preset(

@@ -1,8 +1,11 @@
 """An experiment's comparison as one document."""
 
+import math
+
 import numpy as np
 from sqlalchemy.orm import Session
 
+from lab.datasets import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
 from lab.records import ExperimentRecord, read_metrics
 from service.comparison.answers import count_only_correct
@@ -17,20 +20,21 @@ from service.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
 from service.wording import join_words
 
 UNLEARNED = 0.2
+USUAL_ACCURACY = 0.99
 
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
     "interval": "95 % Student's t interval of the mean difference; for one pair, not corrected for many.",
-    "p_value": "Two-sided sign-flip test on the mean difference, exact up to 16 seeds.",
+    "p_value": "Two-sided sign-flip test on the mean difference, up to 16 seeds by all assignments: exact "
+    "for two configurations that are alike, and wherever differences are symmetric about 0.",
     "p_holm": "Holm's adjustment over all tests of the same list.",
     "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
     "detectable_difference": "What the sign-flip test finds with 80 % power at level 0.05 / num_tests, by "
     "simulation of normal differences that spread as those seen.",
+    "overall": "Whether a factor's levels differ at all: sign flips of whole seeds' centred scores.",
     "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
     "verdict": "Better where p_holm < 0.05; nothing is concluded from fewer than 6 seeds, nor from so few "
     "that p_holm could not fall below 0.05 however clear the difference.",
-    "scope": "What holds for other seeds on this test set. Other test images are another question: on 10,000 "
-    "of them the standard error of an accuracy of 99 % is 0.1 points.",
 }
 
 
@@ -71,7 +75,7 @@ def compare_experiment(
         warnings=warnings,
         pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
         factors=compare_factors(scores) if has_factors else None,
-        method=METHOD,
+        method={**METHOD, "scope": _describe_scope(DATASETS[experiment.dataset], scores)},
     )
 
 
@@ -104,7 +108,26 @@ def _list_warnings(
     return [*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)]
 
 
+def _describe_scope(dataset: DatasetInfo, scores: Scores) -> str:
+    means = _find_means(scores)
+    accuracy = max(means.values(), default=USUAL_ACCURACY)
+    points = 100 * math.sqrt(accuracy * (1 - accuracy) / dataset.test_size)
+    return (
+        "What holds for other seeds on this test set. Other test images are another question: on "
+        f"{dataset.test_size:,} of them the standard error of an accuracy of {100 * accuracy:.3g} % is "
+        f"{points:.2g} points."
+    )
+
+
 def _find_unlearned(scores: Scores) -> list[str]:
     """Labels of configurations that read little better than a guess among ten classes."""
-    means = [float(row[~np.isnan(row)].mean()) if not np.isnan(row).all() else 1.0 for row in scores.values]
-    return [label for label, mean in zip(scores.labels, means, strict=True) if mean < UNLEARNED]
+    return [label for label, mean in _find_means(scores).items() if mean < UNLEARNED]
+
+
+def _find_means(scores: Scores) -> dict[str, float]:
+    """Mean over the seeds of each configuration that has any."""
+    return {
+        label: float(np.nanmean(row))
+        for label, row in zip(scores.labels, scores.values, strict=True)
+        if not np.isnan(row).all()
+    }

@@ -7,6 +7,7 @@ from service.comparison.factors import (
     Settings,
     find_effects,
     find_interactions,
+    fold_coupled,
     group_by_levels,
     read_settings,
 )
@@ -15,6 +16,7 @@ from service.comparison.pairs import MAX_PAIRS, ask_pair
 from service.comparison.schemas import AverageEffectOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import Question, judge
+from service.wording import join_words
 
 
 def compare_factors(scores: Scores) -> FactorsOut | None:
@@ -22,9 +24,10 @@ def compare_factors(scores: Scores) -> FactorsOut | None:
 
     An interaction is a difference of differences by seed, under the sign-flip test like any other: an
     analysis of variance would need the spread to be alike everywhere, and it is many times larger for a
-    normalization that fails now and then. None where no two configurations differ in a single factor.
+    normalization that fails now and then. Fields of the recipe that always change together count as one.
+    None where no two configurations differ in a single factor.
     """
-    settings = [read_settings(config) for config in scores.configs]
+    settings, coupled = fold_coupled([read_settings(config) for config in scores.configs])
     effects = find_effects(settings)
     if not effects:
         return None
@@ -37,8 +40,16 @@ def compare_factors(scores: Scores) -> FactorsOut | None:
         effects={name: _judge_effects(scores, by_factor[name]) for name in factors},
         averages={name: found for name, found in averages.items() if found},
         interactions=interactions,
-        warnings=warnings,
+        warnings=[*_note_coupled(coupled), *warnings],
     )
+
+
+def _note_coupled(coupled: dict[str, list[str]]) -> list[str]:
+    return [
+        f"{join_words(others).capitalize()} always changed together with {name}: what is said of {name} is "
+        "said of them together."
+        for name, others in coupled.items()
+    ]
 
 
 def _judge_effects(scores: Scores, effects: Sequence[Effect]) -> list[EffectOut]:

@@ -1,9 +1,9 @@
 """What configurations differ in, and the questions that a grid answers with one factor changed at a time."""
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 from lab.configs import CONFIG_FIELDS, STUDY_L1, STUDY_L2, RunConfig
@@ -52,6 +52,25 @@ def read_settings(config: RunConfig) -> Settings:
     return settings
 
 
+def fold_coupled(settings: Sequence[Settings]) -> tuple[list[Settings], dict[str, list[str]]]:
+    """Count fields of the recipe that always change together as one factor, the first.
+
+    The others are given no meaning, and are named by the one that stands for them: a learning rate in
+    proportion to the batch size belongs to it. What is compared, normalization and penalty, is never folded:
+    those two changing together is what confounds.
+    """
+    coupled: dict[str, list[str]] = {}
+    recipe = [name for name in _list_varying(settings) if name not in ("normalization", "penalty")]
+    for name, other in itertools.combinations(recipe, 2):
+        pairs = {(repr(each[name]), repr(each[other])) for each in settings}
+        num_values = [len({pair[side] for pair in pairs}) for side in (0, 1)]
+        is_folded = any(other in others for others in coupled.values())
+        if num_values == [len(pairs)] * 2 and not is_folded:
+            coupled.setdefault(name, []).append(other)
+    meaningless = dict.fromkeys(itertools.chain(*coupled.values()))
+    return [{**each, **meaningless} for each in settings], coupled
+
+
 def find_differing(a: Settings, b: Settings) -> list[str]:
     """Names of the factors in which two configurations differ, where both have them."""
     return [name for name in FACTORS if a[name] != b[name] and a[name] is not None and b[name] is not None]
@@ -59,9 +78,9 @@ def find_differing(a: Settings, b: Settings) -> list[str]:
 
 def find_effects(settings: Sequence[Settings]) -> list[Effect]:
     """Every pair that differs in exactly one factor, in the order of ``FACTORS``."""
-    varying = [name for name in FACTORS if len({repr(each[name]) for each in settings} - {"None"}) > 1]
+    varying = _list_varying(settings)
     effects = []
-    for pair in combinations(range(len(settings)), 2):
+    for pair in itertools.combinations(range(len(settings)), 2):
         a, b = settings[pair[0]], settings[pair[1]]
         differing = find_differing(a, b)
         if len(differing) != 1:
@@ -104,7 +123,7 @@ def find_interactions(
     found = []
     changes = [effect for effect in effects if effect.factor == "normalization"]
     for group in group_by_levels(changes).values():
-        for first, second in combinations(group, 2):
+        for first, second in itertools.combinations(group, 2):
             differing = [
                 find_differing(settings[one], settings[other])
                 for one, other in zip(first.pair, second.pair, strict=True)
@@ -112,6 +131,11 @@ def find_interactions(
             if differing[0] == differing[1] and len(differing[0]) == 1:
                 found.append((first, second, differing[0][0]))
     return found
+
+
+def _list_varying(settings: Sequence[Settings]) -> list[str]:
+    """Factors with more than one level, leaving out where they have no meaning."""
+    return [name for name in FACTORS if len({repr(each[name]) for each in settings} - {"None"}) > 1]
 
 
 def describe_level(factor: str, value: Any) -> str:

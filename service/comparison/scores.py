@@ -51,7 +51,13 @@ class Scores:
             for (label, status), of_status in seeds.items()
         ]
         more = f"; and those of {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-        return f"Left out, because not completed: {'; '.join(named[:MOST_NAMED])}{more}."
+        note = f"Left out, because not completed: {'; '.join(named[:MOST_NAMED])}{more}."
+        if any(status == "failed" for _, status in seeds):
+            note += (
+                " Failing may be the configuration's own doing, and what is said of it counts only the seeds "
+                "that held."
+            )
+        return note
 
 
 def collect_scores(experiment: ExperimentRecord, values: dict[int, float | None]) -> Scores:

@@ -11,7 +11,9 @@ from lab.datasets import DATASETS
 from lab.errors import InvalidConfigError
 from lab.experiment_specs import ExperimentRequest, ExperimentSpec, plan_experiment
 from lab.presets import BATCH_SIZES, PRESETS
+from service.comparison.factors import find_effects, find_interactions, fold_coupled, read_settings
 from service.schemas import ExperimentIn
+from service.statistics.paired import count_seeds_needed
 
 
 def plan(body: dict[str, Any], *, dataset: str = "mnist") -> ExperimentSpec:
@@ -56,7 +58,7 @@ def test_an_empty_request_is_the_study() -> None:
 def test_the_fair_grid_compares_like_with_like() -> None:
     runs = plan({"preset": "fair-grid"}).runs
 
-    assert len(runs) == 20 * 9
+    assert len(runs) == 20 * 13
     assert {(run.normalization, run.penalty) for run in runs} == {
         (normalization, penalty) for normalization in NORMALIZATIONS for penalty in PENALTIES
     }
@@ -71,6 +73,37 @@ def test_the_fair_grid_compares_like_with_like() -> None:
     }
     assert len({replace(run, **aside) for run in runs}) == 1
     assert (runs[0].affine, runs[0].penalize, runs[0].validation_size) == (True, "weights", 5_000)
+
+
+class TestSeeds:
+    """Holm corrects for every test of a family: the presets have the seeds that their questions take."""
+
+    def count_tests(self, name: str) -> tuple[int, dict[str, int], int, int]:
+        """Number of seeds, of effects by factor, of interactions, of pairs."""
+        runs = plan({"preset": name}).runs
+        configs = {run.label: run for run in runs}
+        settings, _ = fold_coupled([read_settings(config) for config in configs.values()])
+        effects = find_effects(settings)
+        factors = [effect.factor for effect in effects]
+        num_pairs = len(configs) * (len(configs) - 1) // 2
+        num_effects = {factor: factors.count(factor) for factor in factors}
+        return len(runs) // len(configs), num_effects, len(find_interactions(effects, settings)), num_pairs
+
+    def test_the_fair_grid_can_conclude_on_everything(self) -> None:
+        num_seeds, effects, num_interactions, num_pairs = self.count_tests("fair-grid")
+
+        assert (effects, num_interactions, num_pairs) == ({"normalization": 40, "penalty": 30}, 60, 190)
+        assert all(
+            (count_seeds_needed(number) or 99) <= num_seeds
+            for number in (40, 30, num_interactions, num_pairs)
+        )
+
+    def test_batch_sizes_can_conclude_on_batch_against_group_at_each_and_between_them(self) -> None:
+        num_seeds, effects, num_interactions, _ = self.count_tests("batch-size")
+
+        # The learning rate goes with the batch size.
+        assert (effects, num_interactions) == ({"normalization": 7, "batch_size": 42}, 21)
+        assert all((count_seeds_needed(number) or 99) <= num_seeds for number in (7, num_interactions))
 
 
 def test_batch_sizes_have_learning_rates_in_proportion() -> None:
