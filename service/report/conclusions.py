@@ -3,7 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from service.comparison.schemas import ComparisonOut, FactorsOut
+from service.comparison.schemas import (
+    AverageEffectOut,
+    ComparisonOut,
+    EffectOut,
+    FactorsOut,
+    InteractionOut,
+)
 from service.comparison.verdicts import Finding as Judged
 from service.configuration_results import ConfigurationResult
 from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Table
@@ -11,14 +17,15 @@ from service.report.leads import Lead, find_lead, write_difference
 from service.report.material import Material
 from service.report.measured import make_plot
 from service.report.study_claims import write_study_claims
-from service.wording import count_words, join_words
+from service.wording import count_words, format_points, join_words
 
 MOST_PAIRS_LISTED = 45
 MOST_EFFECTS_LISTED = 30
+MOST_INTERACTIONS_LISTED = 12
 MOST_NAMED = 6
 
 
-def write_conclusions(material: Material) -> Section:
+def write_conclusions(material: Material, *, base_url: str) -> Section:
     """The findings in a few sentences; for the study, its conclusions point by point."""
     blocks: list[Block] = []
     ranked = material.ranked
@@ -32,7 +39,7 @@ def write_conclusions(material: Material) -> Section:
             blocks += _write_factor_findings(material.comparison.factors)
     if material.experiment.preset == "study":
         blocks.append(Heading("The study's conclusions, point by point"))
-        blocks += write_study_claims(material)
+        blocks += write_study_claims(material, base_url=base_url)
     return Section("findings", "What the data say", blocks)
 
 
@@ -114,9 +121,12 @@ def _write_factor_findings(factors: FactorsOut) -> list[Block]:
         found = [one for one in averages if one.outcome in ("a_better", "b_better")]
         words = [f"{_capitalize(overall[factor].verdict)}."] if factor in overall else []
         words += [f"{_capitalize(one.verdict)}." for one in found]
-        rest = [f"{one.a_level} and {one.b_level}" for one in averages if one not in found]
-        if rest:
-            words.append(f"Not told apart one by one: {'; '.join(rest[:MOST_EFFECTS_LISTED])}.")
+        for outcome, lead in (
+            ("no_difference_found", "No difference was found between"),
+            ("cannot_conclude", "The seeds cannot tell apart"),
+        ):
+            if rest := [f"{one.a_level} and {one.b_level}" for one in averages if one.outcome == outcome]:
+                words.append(f"{lead} {'; '.join(rest[:MOST_EFFECTS_LISTED])}.")
         name = factor.replace("_", " ")
         blocks.append(Finding(f"Does {name} matter, all else equal?", _stand(factor, factors), words))
     return blocks
@@ -169,34 +179,64 @@ def _sum_up_warnings(comparison: ComparisonOut) -> list[Block]:
 
 
 def _write_factors(factors: FactorsOut) -> list[Block]:
-    blocks: list[Block] = []
+    blocks: list[Block] = [Bullets(factors.warnings, is_caution=True)] if factors.warnings else []
     for factor, effects in factors.effects.items():
-        shown = sorted(effects, key=lambda effect: effect.outcome == "cannot_conclude")[:MOST_EFFECTS_LISTED]
-        held = [", ".join(f"{name} {level}" for name, level in effect.held_fixed.items()) for effect in shown]
-        caption = "" if len(shown) == len(effects) else f"{len(shown)} of {len(effects)} comparisons."
-        blocks += [
-            Heading(f"The effect of {factor.replace('_', ' ')}, the rest held fixed"),
-            Table(
-                headings=("change", "at", "difference [95 % interval]", "p", "verdict"),
-                rows=[
-                    (
-                        f"{effect.a_level} − {effect.b_level}",
-                        fixed,
-                        write_difference(effect),
-                        _write_p(effect),
-                        effect.verdict,
-                    )
-                    for effect, fixed in zip(shown, held, strict=True)
-                ],
-                caption=caption,
-            ),
+        name = factor.replace("_", " ")
+        held = [
+            ", ".join(f"{name} {level}" for name, level in effect.held_fixed.items()) for effect in effects
         ]
-    if found := [one.verdict for one in factors.interactions if one.outcome == "interaction"]:
-        blocks += [Heading("Interactions"), Bullets([f"{_capitalize(verdict)}." for verdict in found[:12]])]
-    elif factors.interactions:
-        words = f"None of {len(factors.interactions)} interactions with the normalization is shown."
-        blocks += [Heading("Interactions"), Paragraph(words)]
-    return blocks
+        blocks += [
+            Heading(f"The effect of {name}, the rest held fixed"),
+            _tabulate_effects(list(zip(effects, held, strict=True))),
+        ]
+        if averages := factors.averages.get(factor):
+            over = [f"the mean of {len(average.averaged_over)} settings" for average in averages]
+            blocks += [
+                Heading(f"The effect of {name}, averaged over the rest"),
+                _tabulate_effects(list(zip(averages, over, strict=True))),
+            ]
+    return blocks + _write_interactions(factors.interactions)
+
+
+def _tabulate_effects(effects: Sequence[tuple[EffectOut | AverageEffectOut, str]]) -> Table:
+    """Changes of one factor, each with where it was made."""
+    shown = sorted(effects, key=lambda pair: pair[0].outcome == "cannot_conclude")[:MOST_EFFECTS_LISTED]
+    return Table(
+        headings=("change", "at", "difference [95 % interval]", "p", "verdict"),
+        rows=[
+            (
+                f"{effect.a_level} − {effect.b_level}",
+                place,
+                write_difference(effect),
+                _write_p(effect),
+                effect.verdict,
+            )
+            for effect, place in shown
+        ],
+        caption="" if len(shown) == len(effects) else f"{len(shown)} of {len(effects)} comparisons.",
+    )
+
+
+def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
+    if not interactions:
+        return []
+    found = [one for one in interactions if one.outcome == "interaction"]
+    unfound = [one for one in interactions if one.outcome == "no_difference_found"]
+    open_ones = [one for one in interactions if one.outcome == "cannot_conclude"]
+    lines = [f"{_capitalize(one.verdict)}." for one in found[:MOST_INTERACTIONS_LISTED]]
+    if len(found) > len(lines):
+        lines.append(f"{len(found) - len(lines)} more stand in the comparison.")
+    number = count_words(len(interactions), "interaction")
+    if unfound:
+        points = max(one.detectable_difference or 0.0 for one in unfound)
+        lines.append(
+            f"Of {number} with the normalization, no difference was found in {len(unfound)}; of each, these "
+            f"seeds could have shown {format_points(points)} points or less."
+        )
+    if open_ones:
+        reason = open_ones[0].verdict.removeprefix("cannot conclude: ")
+        lines.append(f"Of {number} with the normalization, {len(open_ones)} cannot be told: {reason}.")
+    return [Heading("Interactions"), Bullets(lines)]
 
 
 def _write_p(found: Judged) -> str:

@@ -21,7 +21,7 @@ def compose_report(material: Material, *, base_url: str) -> Report:
         missing=_list_missing(material),
         sections=[
             write_objective(material),
-            write_conclusions(material),
+            write_conclusions(material, base_url=base_url),
             write_configurations(material),
             write_results(material),
             write_verdicts(material),

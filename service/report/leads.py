@@ -1,6 +1,7 @@
 """One configuration's lead over another, from its own side."""
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 from service.comparison.schemas import ComparisonOut, PairOut
@@ -18,9 +19,21 @@ class Lead:
     difference: float | None
     ci_low: float | None
     ci_high: float | None
+    num_seeds: int
     standing: Standing
     verdict: str
     differing: tuple[str, ...]
+
+    @property
+    def single_seed_range(self) -> tuple[float, float] | None:
+        """The 95 % prediction interval of the lead on one more seed: mean ± t·sd·√(1 + 1/n).
+
+        Of the interval of the mean, ± t·sd/√n, it is √(n + 1) times the width.
+        """
+        if self.difference is None or self.ci_low is None or self.ci_high is None:
+            return None
+        margin = (self.ci_high - self.ci_low) / 2 * sqrt(self.num_seeds + 1)
+        return self.difference - margin, self.difference + margin
 
     def describe(self) -> str:
         """The measured lead in a sentence with the verdict."""
@@ -40,6 +53,7 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
         difference=None if pair.difference is None else sign * pair.difference,
         ci_low=low,
         ci_high=high,
+        num_seeds=pair.num_seeds,
         standing=_turn(pair, sign),
         verdict=pair.verdict,
         differing=tuple(pair.differing),
@@ -53,7 +67,12 @@ def write_difference(found: Lead | Finding, *, unit: str = "") -> str:
     words = f"{write_points(found.difference)}{unit}"
     if found.ci_low is None or found.ci_high is None:
         return words
-    return f"{words} [{write_points(found.ci_low)}, {write_points(found.ci_high)}]"
+    return f"{words} {write_range((found.ci_low, found.ci_high))}"
+
+
+def write_range(ends: tuple[float, float] | None) -> str:
+    """An interval in signed points, or a dash."""
+    return f"[{write_points(ends[0])}, {write_points(ends[1])}]" if ends else "–"
 
 
 def write_points(fraction: float) -> str:

@@ -16,6 +16,7 @@ from service.comparison.schemas import ComparisonOut
 from service.configuration_results import ConfigurationResult, summarize_configurations
 from service.image_store import ImageStore
 from service.plot_catalog import PlotCatalog
+from service.report.repetition import find_repeating_request
 from service.results import ResultRow, find_warnings, summarize_run
 from service.run_groups import group_by_label
 
@@ -29,10 +30,12 @@ class Material:
 
     ``catalog_without_instance`` is None where leaving instance normalization out would change nothing or
     leave nothing. ``answers`` and ``comparison`` are None where they cannot be had, and ``gaps`` says why.
+    ``repeating_request`` is None where no request of this version means the same runs.
     """
 
     experiment: ExperimentRecord
     request: dict[str, Any]
+    repeating_request: dict[str, Any] | None
     rows: Sequence[ResultRow]
     results: Sequence[ConfigurationResult]
     warnings: Sequence[str]
@@ -78,6 +81,7 @@ def collect_material(session: Session, store: ImageStore, experiment_id: int) ->
     experiment = read_experiment(session, experiment_id)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
+    request = find_experiment(session, experiment_id).request
     gaps: list[str] = []
     answers = comparison = None
     try:
@@ -90,7 +94,8 @@ def collect_material(session: Session, store: ImageStore, experiment_id: int) ->
         gaps.append(f"Pairs are not compared: {error}")
     return Material(
         experiment=experiment,
-        request={"dataset": experiment.dataset, **find_experiment(session, experiment_id).request},
+        request=request,
+        repeating_request=find_repeating_request(experiment, request),
         rows=rows,
         results=summarize_configurations(rows),
         warnings=find_warnings([run.config for run in experiment.runs]),

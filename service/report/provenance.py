@@ -27,7 +27,10 @@ PACKAGES = (
 
 def write_provenance(material: Material, *, base_url: str) -> Section:
     """How to repeat the experiment, and what else its figures depend on."""
-    body = json.dumps(material.request, ensure_ascii=False)
+    words = "This request queues the same runs with the same seeds:"
+    if material.repeating_request is None:
+        words = "No request of this version means the same runs. What was asked at the time:"
+    body = json.dumps(material.repeating_request or material.request, ensure_ascii=False)
     devices = Counter(_describe_device(run) for run in material.experiment.runs if run.device)
     trained = [f"{device}: {count_words(number, 'run')}" for device, number in devices.items()]
     seconds = sum(row.seconds for row in material.rows)
@@ -35,7 +38,7 @@ def write_provenance(material: Material, *, base_url: str) -> Section:
         "repeat",
         "How to repeat it",
         [
-            Paragraph("This request queues the same runs with the same seeds:"),
+            Paragraph(words),
             Code(f"curl -X POST {base_url}/experiments -d {shlex.quote(body)}"),
             Paragraph(
                 "The same configuration, seed, device, engine, number of threads and PyTorch give the same "

@@ -9,7 +9,7 @@ import numpy as np
 from service.comparison.schemas import ComparisonOut
 from service.comparison.verdicts import Question, judge
 from service.report.blocks import Block, Code, Finding, Table
-from service.report.leads import Lead, find_lead, write_difference, write_points
+from service.report.leads import Lead, find_lead, write_difference, write_points, write_range
 from service.report.material import Material
 from service.wording import join_words
 
@@ -23,7 +23,7 @@ FAIR_GRID = "fair-grid"
 """The preset that crosses normalizations with penalties."""
 
 
-def write_study_claims(material: Material) -> list[Block]:
+def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
     """The four claims of the study, each with what this experiment has to say of it."""
     labels = _find_labels(material)
     missing = [name for name in STUDY_ORDER if name not in labels]
@@ -36,7 +36,7 @@ def write_study_claims(material: Material) -> list[Block]:
         _judge_order(material, leads, ordered),
         *_judge_margins(material, leads),
         _judge_stability(material, ordered),
-        *_judge_regularization(material, material.comparison, ordered),
+        *_judge_regularization(material, material.comparison, ordered, base_url=base_url),
     ]
 
 
@@ -64,29 +64,38 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
     ]
     config = material.experiment.runs[0].config
     is_same_setting = config.dataset == STUDY_DATASET and config.epochs == STUDY_EPOCHS
-    has_intervals = all(lead.ci_low is not None for lead in leads)
+    ranges = [lead.single_seed_range for lead in leads]
     if not is_same_setting:
         standing = "cannot be compared"
         words = (
             f"The study's margins are of MNIST after {STUDY_EPOCHS} epochs; these are of "
             f"{material.dataset.title} after {config.epochs}. They stand side by side for information only."
         )
-    elif not has_intervals:
+    elif not all(ranges):
         standing = "cannot conclude"
         words = (
             "One seed has no interval, so that no margin can be told from chance, nor can the study's own."
         )
     else:
-        inside = [_contains(lead, margin) for lead, margin in zip(leads, margins, strict=True)]
+        inside = [
+            ends is not None and ends[0] <= margin <= ends[1]
+            for ends, margin in zip(ranges, margins, strict=True)
+        ]
         standing = "agrees" if all(inside) else "agrees in part" if any(inside) else "disagrees"
         words = (
-            f"{sum(inside)} of {len(inside)} margins of the study lie in the 95 % intervals measured here. "
-            "The study's are of a single seed and carry no interval of their own."
+            f"{sum(inside)} of {len(inside)} margins of the study lie where one more seed would be expected "
+            "here, with 95 % certainty. The study's are of a single seed, so they are held against that, not "
+            "against the interval of the mean."
         )
     table = Table(
-        headings=("margin, in points", "in the study", "here [95 % interval]"),
+        headings=("margin, in points", "in the study", "here [95 % interval]", "one seed here"),
         rows=[
-            (f"{lead.first} − {lead.second}", write_points(margin), write_difference(lead))
+            (
+                f"{lead.first} − {lead.second}",
+                write_points(margin),
+                write_difference(lead),
+                write_range(lead.single_seed_range),
+            )
             for lead, margin in zip(leads, margins, strict=True)
         ],
     )
@@ -133,7 +142,7 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
 
 
 def _judge_regularization(
-    material: Material, comparison: ComparisonOut, ordered: Sequence[str]
+    material: Material, comparison: ComparisonOut, ordered: Sequence[str], *, base_url: str
 ) -> list[Block]:
     claim = "The effect could be due to the difference in regularization"
     pairs = [pair for pair in comparison.pairs if {pair.a, pair.b} <= set(ordered)]
@@ -153,7 +162,7 @@ def _judge_regularization(
                 "A grid of all combinations can tell them apart, with the penalty held fixed:",
             ],
         ),
-        Code(f"curl -X POST $LAB/experiments -d '{json.dumps(request)}'"),
+        Code(f"curl -X POST {base_url}/experiments -d '{json.dumps(request)}'"),
     ]
 
 
@@ -174,7 +183,3 @@ def _sum_up(standings: Sequence[str]) -> str:
     if "better" in standings:
         return "supported in part"
     return "cannot conclude" if "cannot_conclude" in standings else "not supported: no difference found"
-
-
-def _contains(lead: Lead, margin: float) -> bool:
-    return lead.ci_low is not None and lead.ci_high is not None and lead.ci_low <= margin <= lead.ci_high

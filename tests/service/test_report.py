@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from lab import experiment_specs
 from lab.configs import RunConfig
+from lab.presets import PRESETS, STUDY
 from lab.settings import Settings
 from service.app import create_app
 from service.dependencies import Lab
@@ -51,6 +54,19 @@ def read_markdown(client: TestClient, experiment_id: int) -> str:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/markdown")
     return response.text
+
+
+def read_request(client: TestClient, experiment_id: int) -> dict[str, Any]:
+    """The body that the report says repeats the experiment."""
+    (line,) = re.findall(
+        r"^curl -X POST http://testserver/experiments .*$", read_markdown(client, experiment_id), re.M
+    )
+    body: dict[str, Any] = json.loads(shlex.split(line)[-1])
+    return body
+
+
+def strip_runs(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in run.items() if k not in ("id", "experiment_id")} for run in answer["runs"]]
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +159,22 @@ class TestMarkdown:
         for link in kinds.values():
             assert client.get(link).headers["content-type"] == "image/png", link
 
+    def test_of_a_grid_tabulates_averages_and_tells_of_every_interaction(
+        self, client: TestClient, lab: Lab
+    ) -> None:
+        grid = {"normalization": ["batch", "group"], "penalty": ["none", "l2", "l1"]}
+        experiment_id = submit(client, grid=grid, seeds=7)
+        finish_runs(lab, experiment_id, climb)
+
+        text = read_markdown(client, experiment_id)
+
+        assert "The effect of normalization, averaged over the rest" in text
+        assert "the mean of 3 settings" in text
+        assert "Of 3 interactions with the normalization, no difference was found in 3" in text
+        few = submit(client, grid=grid, seeds=6)
+        finish_runs(lab, few, climb)
+        assert "Of 3 interactions with the normalization, 3 cannot be told" in read_markdown(client, few)
+
     def test_the_request_repeats_the_experiment(self, client: TestClient) -> None:
         body = {
             "name": "It's mine",
@@ -153,19 +185,38 @@ class TestMarkdown:
         }
         experiment_id = submit(client, **body)
 
-        (line,) = re.findall(
-            r"^curl -X POST http://testserver/experiments .*$", read_markdown(client, experiment_id), re.M
-        )
-        again = client.post("/experiments", json=json.loads(shlex.split(line)[-1])).json()
-
-        def strip(answer: dict[str, Any]) -> list[dict[str, Any]]:
-            return [
-                {k: v for k, v in run.items() if k not in ("id", "experiment_id")} for run in answer["runs"]
-            ]
+        again = client.post("/experiments", json=read_request(client, experiment_id)).json()
 
         first = client.get(f"/experiments/{experiment_id}").json()
-        assert strip(again) == strip(first)
+        assert strip_runs(again) == strip_runs(first)
         assert again["name"] == "It's mine"
+
+    def test_the_request_repeats_what_a_preset_once_meant(
+        self, client: TestClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        experiment_id = submit(client, preset="batch-size")
+        meant = strip_runs(client.get(f"/experiments/{experiment_id}").json())
+        preset = PRESETS["batch-size"]
+        monkeypatch.setitem(PRESETS, preset.name, replace(preset, num_seeds=2))
+        assert read_request(client, experiment_id) == {
+            "dataset": "digits",
+            "preset": "batch-size",
+            "seeds": 10,
+        }
+        monkeypatch.setitem(PRESETS, preset.name, replace(preset, recipe={**preset.recipe, "epochs": 6}))
+
+        again = client.post("/experiments", json=read_request(client, experiment_id)).json()
+
+        assert strip_runs(again) == meant
+
+    def test_says_where_no_request_repeats_it(
+        self, client: TestClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        experiment_id = submit(client)
+        # No other request may have the test loss set the learning rate.
+        monkeypatch.setattr(experiment_specs, "STUDY", replace(STUDY, configs=STUDY.configs[:2]))
+
+        assert "No request of this version means the same runs." in read_markdown(client, experiment_id)
 
     def test_names_devices_seeds_and_versions(self, client: TestClient, lab: Lab) -> None:
         import torch

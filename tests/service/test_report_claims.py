@@ -1,5 +1,6 @@
 """What the report says of the study's conclusions: supported only where the seeds can tell."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,10 +13,13 @@ from lab.configs import RunConfig
 from lab.records import ExperimentRecord
 from service.dependencies import Lab
 from service.report.blocks import Finding, Table
+from service.report.leads import Lead
 from service.report.material import Material, collect_material
 from service.report.study_claims import STUDY_FINAL_PERCENT, write_study_claims
+from service.statistics.paired import describe_differences
 from tests.service.finished_runs import finish_runs, submit
 
+BASE_URL = "http://lab.test"
 CLAIMS = ("Order", "The margins", "Group norm does not fluctuate", "The effect could be due")
 Levels = dict[str, float]
 STUDY_LEVELS: Levels = {name: percent / 100 for name, percent in STUDY_FINAL_PERCENT.items()}
@@ -47,7 +51,9 @@ def collect(client: TestClient, app: FastAPI) -> Collect:
 
 def judge(material: Material) -> dict[str, Finding]:
     """Each claim's finding by the beginning of the claim."""
-    findings = [block for block in write_study_claims(material) if isinstance(block, Finding)]
+    findings = [
+        block for block in write_study_claims(material, base_url=BASE_URL) if isinstance(block, Finding)
+    ]
     return {name: one for name in CLAIMS for one in findings if one.claim.startswith(name)}
 
 
@@ -103,7 +109,7 @@ def test_a_part_of_the_order(collect: Collect) -> None:
 
 
 def test_without_a_completed_run_of_each_there_is_nothing_to_say(collect: Collect) -> None:
-    (finding,) = write_study_claims(collect(STUDY_LEVELS, seeds=1, leave_out=(0, 2)))
+    (finding,) = write_study_claims(collect(STUDY_LEVELS, seeds=1, leave_out=(0, 2)), base_url=BASE_URL)
 
     assert isinstance(finding, Finding)
     assert (finding.standing, finding.words) == (
@@ -120,7 +126,7 @@ class TestMargins:
             for run in material.experiment.runs
         ]
         experiment: ExperimentRecord = replace(material.experiment, dataset="mnist", runs=runs)
-        blocks = write_study_claims(replace(material, experiment=experiment))
+        blocks = write_study_claims(replace(material, experiment=experiment), base_url=BASE_URL)
         finding, table = blocks[1], blocks[2]
         assert isinstance(finding, Finding)
         assert isinstance(table, Table)
@@ -138,7 +144,34 @@ class TestMargins:
         assert finding.standing == "agrees in part"
         assert "2 of 3 margins" in finding.words[0]
 
+    def test_hold_a_single_seed_against_single_seeds(self) -> None:
+        """The study's margin is one seed's: of seeds like it 95 % lie inside, however many there are."""
+        rng = np.random.default_rng(6)
+        inside = [
+            low <= draw[0] <= high
+            for draw in rng.normal(0.01, 0.002, (1_000, 1 + 12))
+            if (ends := make_lead(draw[1:]).single_seed_range) is not None
+            for low, high in [ends]
+        ]
+
+        assert np.mean(inside) == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 1_000))
+
     def test_one_seed_cannot_conclude(self, collect: Collect) -> None:
         finding, _ = self.judge(collect(STUDY_LEVELS, seeds=1))
 
         assert finding.standing == "cannot conclude"
+
+
+def make_lead(differences: np.typing.NDArray[np.float64]) -> Lead:
+    found = describe_differences(differences)
+    return Lead(
+        first="group",
+        second="batch",
+        difference=found.difference,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        num_seeds=found.num_seeds,
+        standing="better",
+        verdict="",
+        differing=(),
+    )
