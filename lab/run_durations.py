@@ -41,22 +41,29 @@ def estimate_duration(session: Session, configs: Sequence[RunConfig], *, dataset
     """Estimate how long the runs take together on the living workers, or on the device used last.
 
     A run is taken to cost its epochs × training images × the seconds per image of recorded runs with the same
-    normalization and batch size, or else of those with the nearest batch size.
+    normalization and batch size, or else of those with the nearest batch size; on another data set if nothing
+    has been trained on this one, as all have pictures of one size.
     """
     alive = [worker.device for worker in read_workforce(session).workers.values() if worker.is_alive]
     device, num_workers = Counter(alive).most_common(1)[0] if alive else (_find_last_device(session), 1)
-    records = _read_records(session, device, dataset=dataset) if device else {}
+    if device is None:
+        return DurationEstimate(seconds=None, basis="Nothing has been trained yet.")
+    trained_on, records = dataset, _read_records(session, device, dataset=dataset)
+    if not records and (other := _find_last_dataset(session, device)):
+        trained_on, records = other, _read_records(session, device, dataset=other)
     if not records:
-        where = f"on {device}" if device else "yet"
-        return DurationEstimate(seconds=None, basis=f"Nothing has been trained on {dataset} {where}.")
+        return DurationEstimate(seconds=None, basis=f"Nothing has been trained on {device} yet.")
     seconds = sum(
         config.epochs * _count_images(config) * _find_nearest(records, config).seconds_per_image
         for config in configs
     )
     workers = f"{num_workers} worker{'' if num_workers == 1 else 's'}"
     basis = (
-        f"From recorded epochs on {dataset} with {device}, shared by {workers}; what is queued comes on top."
+        f"From recorded epochs on {trained_on} with {device}, shared by {workers}; "
+        "what is queued comes on top."
     )
+    if trained_on != dataset:
+        basis += f" Roughly: nothing has been trained on {dataset} there yet."
     unseen = {config.batch_size for config in configs} - {batch_size for _, batch_size in records}
     if unseen:
         basis += f" It may be far off: no run had batches of {', '.join(map(str, sorted(unseen)))} yet."
@@ -65,6 +72,18 @@ def estimate_duration(session: Session, configs: Sequence[RunConfig], *, dataset
 
 def _find_last_device(session: Session) -> str | None:
     query = sa.select(Run.device).where(Run.device.is_not(None)).order_by(Run.id.desc()).limit(1)
+    return session.scalar(query)
+
+
+def _find_last_dataset(session: Session, device: str) -> str | None:
+    query = (
+        sa.select(Experiment.dataset)
+        .join(Run, Run.experiment_id == Experiment.id)
+        .join(EpochMetric, EpochMetric.run_id == Run.id)
+        .where(Run.device == device)
+        .order_by(Run.id.desc())
+        .limit(1)
+    )
     return session.scalar(query)
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from lab.architecture import describe_layers
 from lab.configs import RunConfig
 from lab.records import RunRecord
 from lab.tables import EpochMetric
+from service.comparison.factors import FACTORS, find_differing, read_settings
 from service.statistics.paired import MIN_SEEDS
 from service.statistics.summaries import summarize
 from service.wording import count_words, join_words
-
-FACTORS = ("normalization", "l1", "l2", "dropout", "groups", "affine", "penalize")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,14 +110,9 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
 
 def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
     """Factors that differ, when no two configurations differ in the normalization alone."""
-    variants = {tuple(getattr(config, factor) for factor in FACTORS) for config in configs}
-    if len({variant[0] for variant in variants}) < 2:
+    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
+    differing = [find_differing(a, b) for a, b in combinations(settings, 2)]
+    changes = [names for names in differing if "normalization" in names]
+    if ["normalization"] in changes:
         return []
-    # groups belongs to the normalization: it has no meaning without group normalization.
-    others = [index for index, factor in enumerate(FACTORS) if factor not in ("normalization", "groups")]
-    settings = [tuple(variant[index] for index in others) for variant in variants]
-    if len(set(settings)) < len(settings):
-        return []
-    differing = {FACTORS[index] for index in others if len({variant[index] for variant in variants}) > 1}
-    penalty = {"penalty"} if differing & {"l1", "l2"} else set()
-    return ["normalization", *sorted(penalty | (differing - {"l1", "l2"}))]
+    return [name for name in FACTORS if any(name in names for names in changes)]

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.configs import NORMALIZATIONS, RunConfig
+from lab.tables import Run, now
 from service.dependencies import Lab
 from tests.service.finished_runs import Accuracies, finish_runs, submit
 
@@ -62,6 +63,15 @@ class TestVerdict:
         size = f"{-100 * pair['difference']:.2f} ± {margin:.2f}"
         assert pair["verdict"] == f"group is better than batch by {size} points"
         assert (pair["differing"], pair["warnings"]) == (["normalization"], [])
+
+    def test_says_how_much_other_test_images_could_change(self, client: TestClient, lab: Lab) -> None:
+        experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=2)
+        finish_runs(lab, experiment_id, lambda config: [0.9])
+
+        scope = compare(client, experiment_id)["method"]["scope"]
+
+        # √(0.9 · 0.1 / 360) = 0.0158
+        assert "on 360 of them the standard error of an accuracy of 90 % is 1.6 points." in scope
 
     def test_never_with_five(self, client: TestClient, lab: Lab) -> None:
         pair = compare_two(client, lab, seeds=5, lead=0.09)
@@ -144,6 +154,17 @@ class TestWarnings:
         assert batch_layer["num_seeds"] == 6
         assert answer["warnings"][1].startswith("Preliminary: runs are still to come.")
         assert batch_layer["warnings"][0] == "Left out, because not completed: batch, seed 6 (queued)."
+
+    def test_say_that_failing_may_be_the_configurations_own_doing(self, client: TestClient, lab: Lab) -> None:
+        experiment_id = submit(client, configs=[{}, {"normalization": "none"}], seeds=2)
+        finish_runs(lab, experiment_id, shift({"batch": 0.9, "none": 0.8}), leave_out=[3])
+        with lab.database.transaction() as session:
+            run = session.get_one(Run, 4)
+            run.job_id, run.finished_at, run.error = None, now(), "the loss is no longer finite"
+
+        note = compare(client, experiment_id)["warnings"][0]
+
+        assert note.startswith("Left out, because not completed: no norm, seed 1 (failed). Failing may be")
 
     def test_of_what_has_not_begun(self, client: TestClient) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}])
@@ -295,10 +316,10 @@ class TestFactors:
         )
 
     def test_tell_whether_a_factor_matters_at_all(self, client: TestClient, lab: Lab) -> None:
-        """Six seeds are too few for three pairs of normalizations, and enough for the one question."""
-        levels = {"batch": 0.9, "group": 0.8, "layer": 0.9}
+        """Seven seeds are too few for six pairs of normalizations, and enough for a question a factor."""
+        levels = {"batch": 0.9, "group": 0.8, "layer": 0.9, "instance": 0.9}
         grid = {"normalization": list(levels), "penalty": ["none", "l1", "l2"]}
-        experiment_id = submit(client, grid=grid, seeds=6)
+        experiment_id = submit(client, grid=grid, seeds=7)
         rng = np.random.default_rng(0)
         finish_runs(lab, experiment_id, lambda config: [levels[config.normalization] + rng.normal(0, 0.01)])
 
@@ -311,6 +332,20 @@ class TestFactors:
         assert "not all alike: from group at 80" in normalization["verdict"]
         assert (penalty["factor"], penalty["outcome"]) == ("penalty", "no_difference_found")
         assert {found["outcome"] for found in factors["averages"]["normalization"]} == {"cannot_conclude"}
+
+    def test_six_seeds_are_too_few_to_ask_of_two_factors_whether_they_matter(
+        self, client: TestClient, lab: Lab
+    ) -> None:
+        grid = {"normalization": ["batch", "group", "layer"], "penalty": ["none", "l1", "l2"]}
+        experiment_id = submit(client, grid=grid, seeds=6)
+        finish_runs(lab, experiment_id, shift({"batch": 0.9, "group": 0.8, "layer": 0.7}))
+
+        normalization, _ = compare(client, experiment_id)["factors"]["overall"]
+
+        assert normalization["p_value"] == 2 / 64
+        assert normalization["verdict"] == (
+            "cannot conclude: corrected for 2 tests, 6 seeds cannot reach p < 0.05; 7 seeds could"
+        )
 
     def test_of_the_study_cannot_be_told_apart(self, client: TestClient) -> None:
         assert compare(client, submit(client))["factors"] is None

@@ -254,7 +254,7 @@ class TestResults:
         warnings = client.get(f"/experiments/{experiment_id}/results").json()["warnings"]
 
         assert any("test loss set the learning rate" in warning for warning in warnings)
-        assert any("Normalization, affine and penalty change together" in warning for warning in warnings)
+        assert any("Normalization, penalty and affine change together" in warning for warning in warnings)
 
     def test_does_not_warn_of_a_full_grid_with_six_seeds(self, client: TestClient) -> None:
         grid = {"normalization": ["batch", "group"], "penalty": ["none", "l2"]}

@@ -70,13 +70,20 @@ class TestPlan:
         assert any("Cannot conclude" in warning for warning in plan["warnings"])
         assert client.get("/experiments").json()["experiments"] == []
 
+    def test_says_what_changes_together_with_the_normalization(self, client: TestClient) -> None:
+        configs = [{"learning_rate": 0.1}, {"normalization": "group", "learning_rate": 0.01}]
+
+        plan = client.post("/experiments/plan", json={"configs": configs, "seeds": 6}).json()
+
+        assert any("Normalization and learning_rate change together" in text for text in plan["warnings"])
+
     def test_of_an_empty_body_is_the_studys(self, client: TestClient) -> None:
         plan = client.post("/experiments/plan").json()
 
         assert (plan["preset"], plan["num_runs"]) == ("study", 4)
 
     def test_says_that_nine_seeds_are_too_few_for_many_pairs(self, client: TestClient) -> None:
-        plan = client.post("/experiments/plan", json={"preset": "fair-grid"}).json()
+        plan = client.post("/experiments/plan", json={"preset": "fair-grid", "seeds": 9}).json()
 
         assert plan["num_runs"] == 180
         (warning,) = plan["warnings"]
@@ -89,7 +96,7 @@ class TestEstimate:
         answer = client.post("/experiments", json={"epochs": 1}).json()
 
         assert answer["estimated_seconds"] is None
-        assert answer["estimate_basis"] == "Nothing has been trained on digits yet."
+        assert answer["estimate_basis"] == "Nothing has been trained yet."
 
     def test_comes_from_recorded_epochs_of_runs_alike(self, client: TestClient, lab: Lab) -> None:
         """Batch took 2 s an epoch and group 6; other batch sizes are taken like the nearest."""
@@ -134,18 +141,20 @@ class TestEstimate:
         assert shared["estimated_seconds"] == pytest.approx(10)
         assert "shared by 2 workers" in shared["estimate_basis"]
         assert unknown["estimated_seconds"] is None
-        assert unknown["estimate_basis"] == "Nothing has been trained on digits on a new device."
+        assert unknown["estimate_basis"] == "Nothing has been trained on a new device yet."
 
-    def test_is_unknown_for_other_data(self, client: TestClient, lab: Lab) -> None:
+    def test_comes_from_other_data_where_nothing_else_is_known(self, client: TestClient, lab: Lab) -> None:
         done = submit(client, configs=[{}], epochs=1)
-        finish_runs(lab, done, lambda config: [0.5])
+        finish_runs(lab, done, lambda config: [0.5], seconds=2.0)
         with lab.database.transaction() as session:
             request = ExperimentRequest(name=None, configs=None, grid=None, seeds=None, recipe={})
             runs = plan_experiment(request, dataset=DATASETS["kmnist"]).runs
             found = estimate_duration(session, runs, dataset="kmnist")
 
-        assert found.seconds is None
-        assert found.basis == "Nothing has been trained on kmnist on cpu of the test."
+        num_images = 4 * 25 * 60_000
+        assert found.seconds == pytest.approx(num_images * 2.0 / NUM_IMAGES)
+        assert found.basis.startswith("From recorded epochs on digits with cpu of the test")
+        assert found.basis.endswith("nothing has been trained on kmnist there yet.")
 
 
 def beat(lab: Lab, worker_id: str, *, device: str) -> None:
