@@ -44,7 +44,8 @@ class RunConfig:
     The loss is cross-entropy + l1·Σ|w| + l2·Σw², the sums over all parameters (``penalize="all"``) or over
     the convolution weights (``"weights"``). ``groups`` is ``num_groups`` of group normalization, one number
     for every block or one per block; other normalizations carry ``None``. ``schedule_metric`` names the loss
-    that the plateau schedule watches.
+    that the plateau schedule watches. Training images are turned, moved and scaled by up to
+    ``rotation_degrees``, ``translation_pixels`` and ``scaling_percent`` either way.
 
     Raises:
         InvalidConfigError: a value that could not be trained, with what would be right.
@@ -67,6 +68,8 @@ class RunConfig:
     schedule: Schedule = "plateau"
     schedule_metric: ScheduleMetric = "validation"
     rotation_degrees: float = 6.9
+    translation_pixels: float = 0.0
+    scaling_percent: float = 0.0
     validation_size: int = 0
 
     def __post_init__(self) -> None:
@@ -156,6 +159,8 @@ RANGES: dict[str, tuple[Callable[[float], bool], str]] = {
     "learning_rate": (lambda value: 0 < value <= 10, "above 0 and at most 10"),
     "momentum": (lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "rotation_degrees": (lambda value: 0 <= value <= 180, "between 0 and 180"),
+    "translation_pixels": (lambda value: 0 <= value <= 14, "between 0 and 14"),
+    "scaling_percent": (lambda value: 0 <= value <= 50, "between 0 and 50"),
     "validation_size": (
         lambda value: 0 <= value <= MAX_VALIDATION_SIZE,
         f"between 0 and {MAX_VALIDATION_SIZE}",

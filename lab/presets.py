@@ -125,7 +125,9 @@ BEST = Preset(
         "learning_rate": 0.1,
         "momentum": 0.9,
         "schedule": "onecycle",
-        "rotation_degrees": 6.9,
+        "rotation_degrees": 11.0,
+        "translation_pixels": 1.0,
+        "scaling_percent": 10.0,
         "validation_size": 0,
     },
 )

@@ -44,6 +44,8 @@ class ConfigIn(StrictModel):
     momentum: OwnFloat = None
     schedule: Annotated[Schedule | None, OWN] = None
     rotation_degrees: OwnFloat = None
+    translation_pixels: OwnFloat = None
+    scaling_percent: OwnFloat = None
     validation_size: OwnInt = None
 
 
@@ -64,6 +66,8 @@ class GridIn(StrictModel):
     momentum: list[float] | None = None
     schedule: list[Schedule] | None = None
     rotation_degrees: list[float] | None = None
+    translation_pixels: list[float] | None = None
+    scaling_percent: list[float] | None = None
     validation_size: list[StrictInt] | None = None
 
 
@@ -102,7 +106,13 @@ class ExperimentIn(StrictModel):
     learning_rate: float | None = None
     momentum: float | None = None
     schedule: Schedule | None = None
-    rotation_degrees: float | None = None
+    rotation_degrees: float | None = Field(
+        None, description="Training images are turned by up to so many degrees either way."
+    )
+    translation_pixels: float | None = Field(None, description="They are moved by up to so many pixels.")
+    scaling_percent: float | None = Field(
+        None, description="They are made larger or smaller by up to so many percent."
+    )
     validation_size: StrictInt | None = Field(
         None, description="Training images held out; a twelfth of them if not given, none in the study."
     )

@@ -103,6 +103,8 @@ RECIPE_FIELDS = (
     "schedule",
     "schedule_metric",
     "rotation_degrees",
+    "translation_pixels",
+    "scaling_percent",
     "validation_size",
 )
 

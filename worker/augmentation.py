@@ -1,4 +1,4 @@
-"""Pictures as the network sees them, and turned a little, as batches on the device."""
+"""Pictures as the network sees them, and turned, moved and scaled a little, as batches on the device."""
 
 import math
 
@@ -9,26 +9,55 @@ from torch.nn import functional as F
 from lab.pixels import normalize_pixels
 
 
-def rotate(images: Tensor, *, max_degrees: float, generator: torch.Generator) -> Tensor:
-    """Turn each picture about its centre by its own angle, uniform in ±``max_degrees``.
+def distort(
+    images: Tensor,
+    *,
+    rotation_degrees: float,
+    translation_pixels: float = 0.0,
+    scaling_percent: float = 0.0,
+    generator: torch.Generator,
+) -> Tensor:
+    """Turn each picture about its centre, scale and move it, each by its own amounts.
 
-    Takes and gives (N, 28, 28) in 0–1. What comes in from outside is background, 0: turned before they are
-    normalized, the corners stay black.
+    They are uniform: the angle in ±``rotation_degrees``, the factor within ``scaling_percent`` of 1, the way
+    right and down in ±``translation_pixels``. Takes and gives (N, 28, 28) in 0–1. What comes in from outside
+    is background, 0: done before pictures are normalized, the corners stay black.
     """
-    if max_degrees == 0:
+    if not (rotation_degrees or translation_pixels or scaling_percent):
         return images
-    count = len(images)
-    uniform = torch.rand(count, generator=generator, device=images.device)
-    angles = (uniform * 2 - 1) * math.radians(max_degrees)
-    cos, sin, zero = angles.cos(), angles.sin(), torch.zeros_like(angles)
-    matrices = torch.stack((cos, -sin, zero, sin, cos, zero), dim=1).view(count, 2, 3)
+
+    def draw(limit: float) -> Tensor:
+        if limit == 0:
+            return torch.zeros(len(images), device=images.device)
+        uniform = torch.rand(len(images), generator=generator, device=images.device)
+        return (uniform * 2 - 1) * limit
+
+    angles, factors = draw(math.radians(rotation_degrees)), 1 + draw(scaling_percent / 100)
+    # The grid says where a pixel of the answer comes from, in halves of a picture's side.
+    side = images.shape[-1]
+    right, down = (-draw(2 * translation_pixels / side) for _ in range(2))
+    cos, sin = angles.cos() / factors, angles.sin() / factors
+    moved = (cos * right - sin * down, sin * right + cos * down)
+    matrices = torch.stack((cos, -sin, moved[0], sin, cos, moved[1]), dim=1).view(len(images), 2, 3)
     batch = images.unsqueeze(1)
     grid = F.affine_grid(matrices, list(batch.shape), align_corners=False)
     return F.grid_sample(batch, grid, padding_mode="zeros", align_corners=False).squeeze(1)
 
 
-def augment(images: Tensor, *, rotation_degrees: float, generator: torch.Generator) -> Tensor:
-    """A training batch: uint8 (N, 28, 28) to normalized float32 (N, 1, 28, 28), each turned at random."""
-    scaled = images.float() / 255
-    rotated = rotate(scaled, max_degrees=rotation_degrees, generator=generator)
-    return normalize_pixels(rotated)
+def augment(
+    images: Tensor,
+    *,
+    rotation_degrees: float,
+    translation_pixels: float = 0.0,
+    scaling_percent: float = 0.0,
+    generator: torch.Generator,
+) -> Tensor:
+    """A training batch: uint8 (N, 28, 28) to normalized float32 (N, 1, 28, 28), each distorted at random."""
+    distorted = distort(
+        images.float() / 255,
+        rotation_degrees=rotation_degrees,
+        translation_pixels=translation_pixels,
+        scaling_percent=scaling_percent,
+        generator=generator,
+    )
+    return normalize_pixels(distorted)

@@ -185,12 +185,17 @@ class RunArray:
     def _draw_batch(self, indices: Tensor, position: Position) -> Batch:
         images, dropped = [], []
         for member, own in zip(self._members, indices, strict=True):
-            generator = member.seed_generator(position)
-            pictures = self._train_set.images[own]
-            degrees = member.config.rotation_degrees
-            images.append(augment(pictures, rotation_degrees=degrees, generator=generator).squeeze(1))
-            if member.config.dropout > 0:
-                dropped.append(draw_dropped(member.config.dropout, num_images=len(own), generator=generator))
+            config, generator = member.config, member.seed_generator(position)
+            pictures = augment(
+                self._train_set.images[own],
+                rotation_degrees=config.rotation_degrees,
+                translation_pixels=config.translation_pixels,
+                scaling_percent=config.scaling_percent,
+                generator=generator,
+            )
+            images.append(pictures.squeeze(1))
+            if config.dropout > 0:
+                dropped.append(draw_dropped(config.dropout, num_images=len(own), generator=generator))
         return Batch(torch.stack(images), self._train_set.labels[indices], dropped)
 
     def _look_up(self, watch: Watch) -> None:

@@ -14,6 +14,8 @@ const USUAL = {
   learning_rate: 0.04,
   momentum: 0.9,
   rotation_degrees: 6.9,
+  translation_pixels: 0,
+  scaling_percent: 0,
   validation_size: "a twelfth of all",
   priority: 0,
 };
@@ -23,6 +25,8 @@ const RECIPE = {
   learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there."],
   momentum: ["Momentum", "How much of the last step is in the next one."],
   rotation_degrees: ["Rotation", "Training images are turned by up to so many degrees either way."],
+  translation_pixels: ["Translation", "They are moved by up to so many pixels each way."],
+  scaling_percent: ["Scaling", "They are made larger or smaller by up to so many percent."],
   validation_size: ["Validation images", "Held out of training, to steer by in place of the test set."],
   priority: ["Priority", "From −100 to 100; of what waits, the highest is trained first."],
 };

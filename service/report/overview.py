@@ -177,6 +177,10 @@ def _write_setting(field: str, value: object) -> str:
     match field:
         case "rotation_degrees":
             return f"rotation by up to ±{value:g}°"
+        case "translation_pixels":
+            return f"moved by up to {value:g} pixels"
+        case "scaling_percent":
+            return f"scaled by up to ±{value:g} %"
         case "validation_size":
             return f"{value:,} training images held out" if value else "no images held out"
         case "schedule_metric":

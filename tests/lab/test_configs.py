@@ -44,6 +44,8 @@ configs = st.builds(
     schedule=st.sampled_from(["plateau", "onecycle", "constant"]),
     schedule_metric=st.sampled_from(["validation", "test"]),
     rotation_degrees=st.floats(0, 180),
+    translation_pixels=st.floats(0, 14),
+    scaling_percent=st.floats(0, 50),
     validation_size=st.integers(1, 1_000_000),
 )
 
@@ -75,6 +77,8 @@ class TestRefusals:
             ({"learning_rate": 0}, "learning_rate is 0; it must be above 0 and at most 10."),
             ({"momentum": 1}, "momentum is 1; it must be at least 0 and below 1."),
             ({"rotation_degrees": 181}, "rotation_degrees is 181; it must be between 0 and 180."),
+            ({"translation_pixels": 15}, "translation_pixels is 15; it must be between 0 and 14."),
+            ({"scaling_percent": 51}, "scaling_percent is 51; it must be between 0 and 50."),
             ({"validation_size": -1}, "validation_size is -1; it must be between 0 and 1000000."),
             (
                 {"normalization": "bach"},
@@ -103,6 +107,8 @@ class TestRefusals:
             "learning_rate",
             "momentum",
             "rotation_degrees",
+            "translation_pixels",
+            "scaling_percent",
             "validation_size",
         ],
     )

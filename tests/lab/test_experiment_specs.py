@@ -54,6 +54,8 @@ class TestStudy:
             "schedule": "plateau",
             "schedule_metric": "test",
             "rotation_degrees": 6.9,
+            "translation_pixels": 0.0,
+            "scaling_percent": 0.0,
             "validation_size": 0,
         }
         spec = plan()
