@@ -19,6 +19,8 @@ from lab.workforce import read_workforce
 
 # Before the second attempt; twice as long before each further one.
 RETRY_SECONDS = 5.0
+# So many attempts without a new checkpoint, and a job's runs are tried each by itself.
+MOST_JOINT_ATTEMPTS = 2
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,10 @@ def queue_runs(
 
 
 def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str) -> None:
-    """Queue what is left of a job again, later each time it comes no further; the last time, give it up."""
+    """Queue what is left of a job again, later each time it comes no further; the last time, give it up.
+
+    One of its runs may be to blame for all, so that in the end each is tried by itself.
+    """
     runs = _take_open_runs(session, job_id)
     for run in runs:
         run.last_problem = problem
@@ -51,8 +56,7 @@ def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str)
     left = [run for run in runs if run.finished_at is None]
     if left:
         num_attempts = max(1, *(run.num_attempts for run in left))
-        delay_seconds = RETRY_SECONDS * 2 ** (num_attempts - 1)
-        queue_runs(session, queue, left, is_resumed=True, delay_seconds=delay_seconds)
+        _queue_again(session, queue, left, delay_seconds=RETRY_SECONDS * 2 ** (num_attempts - 1))
 
 
 def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) -> None:
@@ -61,13 +65,21 @@ def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) ->
         runs = _take_open_runs(session, job_id)
         if runs:
             logger.info("What is left of job %s is queued again.", job_id)
-            queue_runs(session, queue, runs, is_resumed=True)
+            _queue_again(session, queue, runs)
 
 
 def queue_apart(session: Session, queue: JobQueue, job_id: str) -> None:
     """Queue what is left of a job again, each run in a job of its own."""
     for run in _take_open_runs(session, job_id):
         queue_runs(session, queue, [run], is_resumed=True)
+
+
+def _queue_again(
+    session: Session, queue: JobQueue, runs: Sequence[Run], *, delay_seconds: float = 0.0
+) -> None:
+    is_joint = max(run.num_attempts for run in runs) < MOST_JOINT_ATTEMPTS
+    for bundle in [runs] if is_joint else [[run] for run in runs]:
+        queue_runs(session, queue, bundle, is_resumed=True, delay_seconds=delay_seconds)
 
 
 def queue_in_bundles(

@@ -12,7 +12,7 @@ from lab.pixels import normalize_pixels
 from worker.engines.interface import Engine
 from worker.engines.weights import Weights
 
-# On a CPU the activations of 256 pictures still fit its cache.
+# Of all networks together. On a CPU the activations of 256 pictures still fit its cache.
 EVALUATION_BATCH_SIZE = {"cpu": 256, "cuda": 4_096}
 
 
@@ -43,7 +43,8 @@ def evaluate(
 
     ``before_batch`` may raise to break off.
     """
-    batch_size = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 256)
+    most = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 256)
+    batch_size = max(1, most // len(weights.parameters))
     answers = []
     with torch.inference_mode():
         for batch in image_set.images.split(batch_size):

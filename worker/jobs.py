@@ -31,6 +31,7 @@ from lab.run_progress import (
     record_failure,
 )
 from lab.run_queueing import queue_apart, retry_later
+from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Workbench
 from worker.hang_watch import HangWatch
 from worker.training import RunBrokeOffError, train
@@ -126,8 +127,10 @@ class Trainer:
             self._handle_error(error, job_id, pending)
 
     def _handle_error(self, error: Exception, job_id: str, broken: list[tuple[int, RunConfig]]) -> None:
-        reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-        if _is_out_of_memory(error):
+        is_explained = isinstance(error, LabError | EngineUnavailableError)
+        reason = str(error) if is_explained else f"{type(error).__name__}: {error}"
+        if _is_out_of_memory(error) or isinstance(error, EngineUnavailableError):
+            # There may be room later, and another worker may have the engine.
             self._transact(lambda session: retry_later(session, self._queue, job_id, problem=reason))
         elif isinstance(error, torch.AcceleratorError):
             # Nothing can be done with the device in this process any more; another must go on.

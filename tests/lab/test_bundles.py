@@ -211,6 +211,17 @@ class TestQueue:
             queue_apart(session, queue, job_id)
         assert len({job_id, *read_jobs(database, experiment)}) == 3
 
+    def test_a_job_whose_worker_died_twice_over_it_is_taken_apart(
+        self, database: Database, submit: Submit, queue: JobQueue
+    ) -> None:
+        """One of its runs may be the death of all."""
+        experiment = submit(2)
+        for num_jobs in (1, 2):
+            job_id = begin(database, experiment.runs[0].id)
+            with database.transaction() as session:
+                requeue_jobs(session, queue, [job_id])
+            assert len(set(read_jobs(database, experiment))) == num_jobs
+
     def test_apart_what_is_finished_is_left_alone(
         self, database: Database, submit: Submit, queue: JobQueue
     ) -> None:

@@ -19,7 +19,7 @@ from worker.hang_watch import HangWatch
 # Of processes that watch nothing but themselves.
 TIMEOUT_SECONDS = 1.5
 # Of a worker on a busy machine.
-WORKER_TIMEOUT_SECONDS = 3.0
+WORKER_TIMEOUT_SECONDS = 10.0
 
 BEGIN = f"""
 import ctypes, select, sys, threading

@@ -13,6 +13,8 @@ from lab.run_progress import MAX_ATTEMPTS
 from lab.run_queueing import RETRY_SECONDS
 from tests.worker.bench import STEPS_PER_EPOCH, Bench, CalledOff, Disk, break_steps
 from worker import jobs, run_array
+from worker.engines.compilation import EngineUnavailableError
+from worker.engines.variants import Workbench
 
 RECIPE = {"dropout": 0.1, "schedule": "onecycle", "l1": 1e-4, "validation_size": 16}
 # Before each step, and before the one batch of each of three sets.
@@ -185,6 +187,26 @@ class TestOutOfMemory:
         assert (done.status, done.epoch) == ("completed", 1)
         assert (waiting.status, waiting.epoch) == ("queued", 1)
         assert bench.read_row(done).job_id != bench.read_row(waiting).job_id
+
+
+class TestMissingEngine:
+    def test_run_waits_for_a_worker_that_has_it_and_completes_bit_for_bit(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole, troubled = bench.submit(RECIPE, RECIPE).runs
+        bench.perform([whole])
+
+        def refuse(*_: object) -> None:
+            raise EngineUnavailableError("it was begun on a CPU, and this is cuda")
+
+        with monkeypatch.context() as gpu:
+            gpu.setattr(Workbench, "build_engine", refuse)
+            bench.perform([troubled])
+
+        assert read_waiting_job(bench, troubled)[0] == "DELAYED"
+        assert bench.read_row(troubled).last_problem == "it was begun on a CPU, and this is cuda"
+        bench.perform([troubled])
+        assert bench.read_result(troubled) == bench.read_result(whole)
 
 
 class TestLostDevice:

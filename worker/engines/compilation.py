@@ -2,10 +2,12 @@
 
 import ctypes
 import hashlib
+import importlib.metadata
 import importlib.util
 import logging
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ import torch
 
 logger = logging.getLogger(__name__)
 
+COMPILER = "ziglang"
 SOURCE_DIR = Path(__file__).parent / "native"
 COMPILE_TIMEOUT_SECONDS = 300.0
 # Bits must not depend on what a compiler may make of rounding, so nothing here reorders sums.
@@ -32,8 +35,8 @@ FLAGS = (
 X86_TARGETS = {"AVX512": (16, "x86_64_v4"), "AVX2": (8, "x86_64_v3")}
 
 
-class CompilationError(Exception):
-    """The library cannot be made here; the message says why."""
+class EngineUnavailableError(Exception):
+    """The engine cannot be had here; the message says why."""
 
 
 def count_lanes() -> int:
@@ -45,39 +48,52 @@ def load_library(num_lanes: int, *, cache_dir: Path) -> ctypes.CDLL:
     """The library for vectors of ``num_lanes`` images, compiled at the first call on a machine.
 
     Raises:
-        CompilationError: there is no compiler for this platform, or it failed.
+        EngineUnavailableError: there is no compiler for this platform, or it failed.
     """
     name = f"engine-{num_lanes}-{_fingerprint(num_lanes)}.so"
     path = cache_dir / name
-    if not path.exists():
-        _compile(num_lanes, path)
+    if path.exists():
+        try:
+            return ctypes.CDLL(str(path.resolve()))
+        except OSError as error:
+            # Cut short by a power loss, say, or made against other system libraries.
+            logger.warning("%s cannot be loaded (%s), and is made again.", path, error)
+    _compile(num_lanes, path)
     try:
         return ctypes.CDLL(str(path.resolve()))
     except OSError as error:
-        raise CompilationError(f"{path} cannot be loaded: {error}") from error
+        raise EngineUnavailableError(f"{path} cannot be loaded: {error}") from error
 
 
 def _choose_target() -> tuple[int, str]:
     if platform.machine() in ("x86_64", "AMD64"):
         return X86_TARGETS.get(torch.backends.cpu.get_cpu_capability(), (4, "x86_64"))
-    return 4, "native"
+    return 4, "generic"
 
 
 def _fingerprint(num_lanes: int) -> str:
-    digest = hashlib.sha256(repr((FLAGS, num_lanes, _choose_target(), platform.machine())).encode())
+    made_by = (FLAGS, num_lanes, _choose_target(), platform.machine(), _find_compiler_version())
+    digest = hashlib.sha256(repr(made_by).encode())
     for source in sorted(SOURCE_DIR.iterdir()):
         if source.is_file():
             digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def _find_compiler_version() -> str | None:
+    try:
+        return importlib.metadata.version(COMPILER)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def _compile(num_lanes: int, path: Path) -> None:
-    if importlib.util.find_spec("ziglang") is None:
-        raise CompilationError("the compiler's package, ziglang, is not installed")
+    if importlib.util.find_spec(COMPILER) is None:
+        raise EngineUnavailableError(f"the compiler's package, {COMPILER}, is not installed")
     logger.info("Compiling the vector engine for %s; this is done once.", _choose_target()[1])
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / path.name
-        command = [sys.executable, "-m", "ziglang", "c++", *FLAGS, f"-mcpu={_choose_target()[1]}"]
+        command = [sys.executable, "-m", COMPILER, "c++", *FLAGS, f"-mcpu={_choose_target()[1]}"]
         command += [f"-DLANES={num_lanes}", str(SOURCE_DIR / "engine.cpp"), "-o", str(made)]
         caches = {f"ZIG_{scope}_CACHE_DIR": f"{folder}/cache" for scope in ("GLOBAL", "LOCAL")}
         try:
@@ -90,10 +106,9 @@ def _compile(num_lanes: int, path: Path) -> None:
             )
             path.parent.mkdir(parents=True, exist_ok=True)
             # Beside its place first: two workers may compile at once, and neither may load half a file.
-            beside = path.with_suffix(f".{os.getpid()}")
-            beside.write_bytes(made.read_bytes())
-            beside.replace(path)
+            with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+                shutil.copyfile(made, Path(beside) / path.name).replace(path)
         except subprocess.CalledProcessError as error:
-            raise CompilationError(error.stderr.decode(errors="replace").strip()) from error
+            raise EngineUnavailableError(error.stderr.decode(errors="replace").strip()) from error
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise CompilationError(str(error)) from error
+            raise EngineUnavailableError(str(error)) from error

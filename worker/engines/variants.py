@@ -9,7 +9,7 @@ import torch
 
 from lab.configs import RunConfig
 from worker.devices import describe_device
-from worker.engines.compilation import CompilationError, count_lanes, load_library
+from worker.engines.compilation import EngineUnavailableError, count_lanes, load_library
 from worker.engines.interface import Engine
 from worker.engines.stacked import StackedEngine
 from worker.engines.vector import VectorEngine
@@ -61,10 +61,15 @@ class Workbench:
         """An engine for the networks of ``configs``.
 
         Raises:
-            CompilationError: the variant cannot be had here.
+            EngineUnavailableError: the variant cannot be had here.
         """
         if not variant.startswith(VECTOR_PREFIX):
             return StackedEngine(configs)
+        if self.device.type != "cpu":
+            raise EngineUnavailableError(
+                f"it was begun on a CPU, by {variant}, and only a CPU can go on with it; this is a "
+                f"{self.device.type} device"
+            )
         (config,) = configs
         num_lanes = int(variant.removeprefix(VECTOR_PREFIX))
         return VectorEngine(
@@ -82,6 +87,6 @@ def set_up_workbench(device: torch.device, *, cache_dir: Path) -> Workbench:
             num_lanes = count_lanes()
             load_library(num_lanes, cache_dir=cache_dir)
             variant = f"{VECTOR_PREFIX}{num_lanes}"
-        except CompilationError as error:
+        except EngineUnavailableError as error:
             logger.warning("Training by PyTorch's operators, which is slower: %s", error)
     return Workbench(device=device, num_threads=num_threads, cache_dir=cache_dir, variant=variant)

@@ -50,7 +50,7 @@ class VectorEngine:
         """Make room for the network.
 
         Raises:
-            CompilationError: the library cannot be had here.
+            EngineUnavailableError: the library cannot be had here.
             MemoryError: there is no room.
         """
         self._library = _open_library(num_lanes, cache_dir=cache_dir)

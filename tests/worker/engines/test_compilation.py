@@ -1,12 +1,13 @@
 """The library is compiled once and kept; where it cannot be, the error says why."""
 
 import importlib.util
+import logging
 from pathlib import Path
 
 import pytest
 
 from worker.engines import compilation
-from worker.engines.compilation import CompilationError, count_lanes, load_library
+from worker.engines.compilation import EngineUnavailableError, count_lanes, load_library
 
 # Compiled in a blink, where the engine takes seconds.
 SOURCE = 'extern "C" int count_lanes() { return LANES; }\n'
@@ -45,13 +46,13 @@ def test_library_is_kept_for_its_number_of_lanes_and_its_source(
     if is_kept:
         assert load_library(num_lanes, cache_dir=compiled.parent).count_lanes() == num_lanes
     else:
-        with pytest.raises(CompilationError):
+        with pytest.raises(EngineUnavailableError):
             load_library(num_lanes, cache_dir=compiled.parent)
 
 
 def test_without_a_compiler_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hide_compiler(monkeypatch)
-    with pytest.raises(CompilationError, match="ziglang, is not installed"):
+    with pytest.raises(EngineUnavailableError, match="ziglang, is not installed"):
         load_library(4, cache_dir=tmp_path)
 
 
@@ -59,22 +60,36 @@ def test_a_source_that_is_refused_is_an_error_with_the_compilers_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_source(tmp_path / "native", monkeypatch, text="this is no program;\n")
-    with pytest.raises(CompilationError, match=r"engine\.cpp:1:1: error"):
+    with pytest.raises(EngineUnavailableError, match=r"engine\.cpp:1:1: error"):
         load_library(4, cache_dir=tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_source(tmp_path / "native", monkeypatch)
     (tmp_path / "a file").touch()
-    with pytest.raises(CompilationError, match="a file"):
+    with pytest.raises(EngineUnavailableError, match="a file"):
         load_library(4, cache_dir=tmp_path / "a file" / "cache")
 
 
-def test_a_damaged_library_is_named(compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_library_is_made_again(
+    compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     put_source(tmp_path / "native", monkeypatch)
-    (tmp_path / compiled.name).write_bytes(b"no library")
-    with pytest.raises(CompilationError, match="cannot be loaded"):
-        load_library(8, cache_dir=tmp_path)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / compiled.name).write_bytes(b"no library")
+    with caplog.at_level(logging.WARNING):
+        assert load_library(8, cache_dir=cache).count_lanes() == 8
+    assert "cannot be loaded" in caplog.text
+    assert [path.name for path in cache.iterdir()] == [compiled.name]
+
+
+def test_another_version_of_the_compiler_makes_another_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for version in ("0.17.0", "0.18.0"):
+        monkeypatch.setattr(compilation, "_find_compiler_version", lambda version=version: version)
+        names.append(compilation._fingerprint(8))
+    assert names[0] != names[1]
 
 
 def test_this_processor_has_lanes() -> None:

@@ -8,7 +8,7 @@ import torch
 from tests.conftest import CACHE_DIR
 from tests.worker.bench import CPU, make_workbench
 from tests.worker.engines.cases import make_config
-from worker.engines.compilation import CompilationError, count_lanes
+from worker.engines.compilation import EngineUnavailableError, count_lanes
 from worker.engines.stacked import StackedEngine
 from worker.engines.variants import Workbench, set_up_workbench
 from worker.engines.vector import VectorEngine
@@ -42,8 +42,12 @@ class TestEngines:
     ) -> None:
         monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
         workbench = Workbench(device=CPU, num_threads=1, cache_dir=tmp_path, variant="stacked")
-        with pytest.raises(CompilationError):
+        with pytest.raises(EngineUnavailableError):
             workbench.build_engine("vector-4", [make_config("batch")])
+
+    def test_of_a_processor_is_not_to_be_had_on_a_gpu(self) -> None:
+        with pytest.raises(EngineUnavailableError, match="begun on a CPU, by vector-16, and only a CPU"):
+            GPU.build_engine("vector-16", [make_config("batch")])
 
 
 class TestSize:
