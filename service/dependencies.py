@@ -22,6 +22,8 @@ P = ParamSpec("P")
 # Fewer than the database's pooled connections and the server's threads. A request holds its connection while
 # it waits for a thread to write its answer with: were all threads waiting for connections, none would go on.
 MAX_TRANSACTIONS = 10
+# They take seconds and one core at a time, so that the rest of the transactions is left for quick answers.
+MAX_DRAWINGS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,8 @@ class Lab:
     """Set when the process is told to stop, so that open streams end."""
     turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_TRANSACTIONS))
     """Held by each request, and what it leaves to be done after it, while it is in a transaction."""
+    drawing_turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_DRAWINGS))
+    """Held, before a turn, by each request for a figure or a report."""
 
 
 def get_lab(request: Request) -> Lab:
@@ -66,6 +70,16 @@ def open_session(
 # Without the scope the commit would come after the answer: a client would be told 202 of rows that may
 # never be written.
 SessionDep = Annotated[Session, Depends(open_session, scope="function")]
+
+
+async def take_drawing_turn(lab: LabDep) -> AsyncIterator[None]:
+    """Wait until few enough others draw."""
+    async with lab.drawing_turns:
+        yield
+
+
+# Of a route or a router, it comes before what the route itself depends on.
+DRAWING = Depends(take_drawing_turn, scope="function")
 
 
 async def run_in_turn(lab: Lab, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -42,7 +42,7 @@ export function mount(main, { signal, parts: [id] }) {
       }
       view.update();
     },
-    onTrouble: (error) => fill(trouble, failure(error)),
+    onTrouble: (error) => fill(trouble, ...(error === null ? [] : [failure(error)])),
   });
 
   function showDeleted() {
@@ -59,7 +59,7 @@ export function mount(main, { signal, parts: [id] }) {
   async function follow() {
     // Large, and needed soon; should it fail, the charts say so.
     loadPlotly().catch(() => {});
-    fill(main, el("h1", {}, `Experiment ${id}`), note("loading", "Loading…"));
+    fill(main, el("h1", {}, `Experiment ${id}`), trouble, note("loading", "Loading…"));
     try {
       await live.follow();
     } catch (error) {

@@ -98,7 +98,9 @@ export class ExperimentForm {
     }
     for (const name of ["seeds", "epochs", ...Object.keys(RECIPE)]) {
       const value = data.get(name).trim();
-      if (value !== "") body[name] = Number(value);
+      // A browser keeps what is no number to itself; the service says what would be right.
+      if (this.element.elements[name].validity.badInput) body[name] = "no number";
+      else if (value !== "") body[name] = Number(value);
     }
     return body;
   }

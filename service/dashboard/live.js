@@ -14,6 +14,7 @@ const METRICS = [
 const FINAL = ["completed", "failed", "cancelled"];
 /** The last epochs that a run's speed is taken from. */
 const RECENT_EPOCHS = 3;
+const RETRY_MS = 5_000;
 
 export class LiveExperiment {
   experiment = null;
@@ -23,9 +24,10 @@ export class LiveExperiment {
   #runs = new Map();
   #recentSeconds = new Map();
   #hasHistory = false;
+  #isLoading = false;
   #waiting = [];
 
-  /** `onChange` is called after every change, `onTrouble` with an error once the past cannot be had. */
+  /** `onChange` is called after every change, `onTrouble` with what the service could not do, or null again. */
   constructor(id, { signal, onChange, onTrouble }) {
     this.id = id;
     this.signal = signal;
@@ -36,7 +38,12 @@ export class LiveExperiment {
   /** Follow it until nothing will change any more. Throws what the API refuses. */
   follow() {
     const take = (events) => this.#take(events);
-    const options = { last: ["end", "deleted"], signal: this.signal, onEvents: take };
+    const options = {
+      last: ["end", "deleted"],
+      signal: this.signal,
+      onEvents: take,
+      onTrouble: this.onTrouble,
+    };
     return followEvents(`/experiments/${this.id}/events`, options);
   }
 
@@ -74,6 +81,8 @@ export class LiveExperiment {
   }
 
   async #loadHistory() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
     try {
       const [curves, results] = await Promise.all([
         getJson(`/experiments/${this.id}/curves`, this.signal),
@@ -85,11 +94,16 @@ export class LiveExperiment {
       }
       this.#hasHistory = true;
       this.#addEpochs();
+      this.onTrouble(null);
       this.onChange();
     } catch (error) {
       if (this.signal.aborted) return;
+      // Of a lost connection the frame tells.
       if (error.status !== 0) this.onTrouble(error);
-      // Of a lost connection the frame tells; the stream begins again when it heals, and asks for this.
+      const timer = setTimeout(() => this.#loadHistory(), RETRY_MS);
+      this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    } finally {
+      this.#isLoading = false;
     }
   }
 

@@ -13,9 +13,10 @@ const HIDDEN_MS = 10_000;
  * Hand all events at `path` to `onEvents`, as many together as came together, until one is named in `last`.
  *
  * A lost connection is opened again from the last event received. Nothing is asked while the page is hidden.
- * Throws what the API refuses, once and for all.
+ * `onTrouble` is told what the service itself could not do, and null once it can. Throws what the API refuses,
+ * once and for all.
  */
-export async function followEvents(path, { last, signal, onEvents }) {
+export async function followEvents(path, { last, signal, onEvents, onTrouble }) {
   let lastEventId = null;
   while (!signal.aborted) {
     await untilShown(signal);
@@ -23,6 +24,7 @@ export async function followEvents(path, { last, signal, onEvents }) {
     try {
       const headers = lastEventId === null ? {} : { "Last-Event-ID": lastEventId };
       const response = await openStream(path, { headers, signal: patience.signal });
+      onTrouble(null);
       for await (const events of readEvents(response.body)) {
         patience.renew();
         lastEventId = events.findLast(({ id }) => id !== undefined)?.id ?? lastEventId;
@@ -32,7 +34,8 @@ export async function followEvents(path, { last, signal, onEvents }) {
     } catch (error) {
       if (signal.aborted) return;
       if (error.status >= 400 && error.status < 500) throw error;
-      if (!patience.signal.aborted) reportSilence();
+      if (error.status >= 500) onTrouble(error);
+      else if (!patience.signal.aborted) reportSilence();
     } finally {
       patience.end();
     }

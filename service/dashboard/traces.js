@@ -97,14 +97,22 @@ function findRange(traces, most) {
   const heights = (wanted) => traces.filter(({ fill }) => Boolean(fill) === wanted).flatMap(({ y }) => y);
   const lines = heights(false).filter(Number.isFinite);
   if (lines.length === 0) return null;
-  const [low, high] = [Math.min(...lines), Math.max(...lines)];
+  const [low, high] = findEnds(lines);
   const room = Math.max((high - low) * 0.25, high * 0.002);
-  const bands = heights(true);
+  const [lowest, highest] = findEnds([low, high, ...heights(true)]);
   const margin = (high - low) * 0.05 + high * 0.001;
   return [
-    Math.max(-margin, low - margin - Math.min(room, Math.max(0, low - Math.min(low, ...bands)))),
-    Math.min(most + margin, high + margin + Math.min(room, Math.max(0, Math.max(high, ...bands) - high))),
+    Math.max(-margin, low - margin - Math.min(room, low - lowest)),
+    Math.min(most + margin, high + margin + Math.min(room, highest - high)),
   ];
+}
+
+/** Least and greatest; of more numbers than a call could take, too. */
+function findEnds(values) {
+  return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
+    Infinity,
+    -Infinity,
+  ]);
 }
 
 function drawRun({ seed, x, y }, look, { unit, format, isSingle, isLog }) {

@@ -24,7 +24,7 @@ _METADATA: dict[ImageFormat, dict[str, None]] = {
     "pdf": {"CreationDate": None},
 }
 # matplotlib's font cache, mathtext parser and rcParams are shared and not thread-safe.
-_drawing = threading.Lock()
+drawing = threading.Lock()
 
 
 def render(figure: Figure, *, image_format: ImageFormat) -> bytes:
@@ -33,7 +33,7 @@ def render(figure: Figure, *, image_format: ImageFormat) -> bytes:
     buffer = io.BytesIO()
     # SVG text as paths looks the same where the font is missing; PDF text stays text that can be searched.
     with (
-        _drawing,
+        drawing,
         matplotlib.rc_context(
             {"svg.hashsalt": "normalization-lab", "svg.fonttype": "path", "pdf.fonttype": 42}
         ),

@@ -12,7 +12,7 @@ from lab.records import ExperimentRecord, read_experiment
 from service.agreement import select_missed
 from service.answers import Answers, read_answers, require_runs
 from service.confusion import count_by_configuration, describe_confusions
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import DRAWING, LabDep, SessionDep
 from service.image_answers import describe_image
 from service.mistake_sheets import list_mistakes, make_strips
 from service.mistake_views import collect_images, describe_agreement, describe_images
@@ -88,7 +88,7 @@ def show_misclassified(
     }
 
 
-@router.get("/misclassified.png", response_class=Response)
+@router.get("/misclassified.png", response_class=Response, dependencies=[DRAWING])
 def draw_misclassified(
     experiment_id: RowId,
     lab: LabDep,
@@ -141,7 +141,7 @@ def show_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> di
     }
 
 
-@router.get("/confusion.png", response_class=Response)
+@router.get("/confusion.png", response_class=Response, dependencies=[DRAWING])
 def draw_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """The confusion matrix of each configuration, its completed seeds added up."""
     experiment = read_experiment(session, experiment_id)

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Header, Query, Response
 
 from lab.errors import NotFoundError
 from lab.records import read_experiment
-from service.dependencies import SessionDep
+from service.dependencies import DRAWING, SessionDep
 from service.plot_catalog import PlotCatalog
 from service.plotting.rendering import IMAGE_FORMATS, MEDIA_TYPES, render
 from service.schemas import RowId
 
-router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"])
+router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"], dependencies=[DRAWING])
 
 Normalizations = Annotated[
     str | None, Query(description="Comma-separated; only the runs with one of these are drawn.")

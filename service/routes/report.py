@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import DRAWING, LabDep, SessionDep
 from service.report.document import compose_report
 from service.report.markdown import write_markdown
 from service.report.material import collect_material
 from service.report.page import write_html
 from service.schemas import RowId
 
-router = APIRouter(prefix="/experiments/{experiment_id}", tags=["report"])
+router = APIRouter(prefix="/experiments/{experiment_id}", tags=["report"], dependencies=[DRAWING])
 
 # The page needs nothing but itself, and so may load nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"

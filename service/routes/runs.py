@@ -12,7 +12,7 @@ from lab.datasets import DATASETS
 from lab.records import read_run, read_weights
 from service.answers import read_run_answers
 from service.confusion import count_by_configuration, describe_run_confusion
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import DRAWING, LabDep, SessionDep
 from service.mistake_sheets import collect_mistakes, list_mistakes
 from service.plotting.architecture import draw_architecture
 from service.plotting.confusion import draw_confusions
@@ -44,7 +44,7 @@ def show_architecture(run_id: RowId, session: SessionDep) -> dict[str, Any]:
     }
 
 
-@router.get("/{run_id}/architecture.png", response_class=Response)
+@router.get("/{run_id}/architecture.png", response_class=Response, dependencies=[DRAWING])
 def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
     """The run's network drawn, its normalization layers marked."""
     run = read_run(session, run_id)
@@ -58,7 +58,7 @@ def show_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[
     return list_mistakes(read_run_answers(session, lab.image_store, read_run(session, run_id)))
 
 
-@router.get("/{run_id}/misclassified.png", response_class=Response)
+@router.get("/{run_id}/misclassified.png", response_class=Response, dependencies=[DRAWING])
 def draw_run_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """A sheet of the most confident mistakes, with what each is and what it was taken for."""
     run = read_run(session, run_id)
@@ -74,7 +74,7 @@ def show_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str,
     return describe_run_confusion(read_run_answers(session, lab.image_store, read_run(session, run_id)))
 
 
-@router.get("/{run_id}/confusion.png", response_class=Response)
+@router.get("/{run_id}/confusion.png", response_class=Response, dependencies=[DRAWING])
 def draw_run_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
     """The confusion matrix, the mistakes coloured by how frequent they are."""
     run = read_run(session, run_id)

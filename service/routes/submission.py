@@ -1,8 +1,9 @@
 """Submit an experiment, plan one, and the presets to begin with."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from lab.presets import PRESETS
 from lab.records import read_experiment
 from lab.run_durations import estimate_duration
 from service.comparison.verdicts import describe_reach
-from service.dependencies import Lab, LabDep, SessionDep
+from service.dependencies import LabDep, SessionDep
 from service.results import find_warnings
 from service.schemas import ExperimentIn
 from service.views import ExperimentOut, view_experiment
@@ -61,12 +62,46 @@ class PresetsOut(BaseModel):
     presets: list[PresetOut]
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A request and what it means."""
+
+    body: ExperimentIn
+    spec: ExperimentSpec
+    dataset: DatasetInfo
+
+
+def read_plan(lab: LabDep, body: ExperimentIn | None = None) -> Planned:
+    """Spell out what is asked for.
+
+    Raises:
+        InvalidConfigError: it could not be trained.
+    """
+    body, settings = body or ExperimentIn(), lab.settings
+    name = body.dataset or choose_default_dataset(settings.default_dataset, data_dir=settings.data_dir)
+    dataset = find_dataset(name)
+    return Planned(body, plan_experiment(body.to_request(), dataset=dataset), dataset)
+
+
+PlannedDep = Annotated[Planned, Depends(read_plan)]
+
+
+def read_plan_with_data(lab: LabDep, planned: PlannedDep) -> Planned:
+    """The same, once its data set is there; to download it may take minutes, so that no turn is held.
+
+    Raises:
+        DatasetUnavailableError: it cannot be had.
+    """
+    ensure_dataset(planned.dataset, data_dir=lab.settings.data_dir)
+    return planned
+
+
 @router.post("/experiments", status_code=202)
 def create_experiment(
     response: Response,
     lab: LabDep,
+    planned: Annotated[Planned, Depends(read_plan_with_data)],
     session: SessionDep,
-    body: ExperimentIn | None = None,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
 ) -> SubmittedOut:
     """Queue an experiment. An empty body is the study: four configurations, one seed, 25 epochs.
@@ -74,15 +109,12 @@ def create_experiment(
     The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET. A request repeated with the
     same `Idempotency-Key` gives the same experiment, so that a lost answer can be asked for again.
     """
-    body = body or ExperimentIn()
-    spec, dataset = _plan(body, lab)
-    ensure_dataset(dataset, data_dir=lab.settings.data_dir)
-    estimate = _estimate(session, spec)
+    estimate = _estimate(session, planned.spec)
     experiment_id = submit_experiment(
         session,
         lab.queue,
-        spec=spec,
-        request=body.model_dump(exclude_unset=True),
+        spec=planned.spec,
+        request=planned.body.model_dump(exclude_unset=True),
         idempotency_key=idempotency_key,
     )
     response.headers["Location"] = f"/experiments/{experiment_id}"
@@ -91,9 +123,9 @@ def create_experiment(
 
 
 @router.post("/experiments/plan")
-def show_plan(lab: LabDep, session: SessionDep, body: ExperimentIn | None = None) -> PlanOut:
+def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
     """What the same body would queue, and roughly how long it would take; nothing is queued."""
-    spec, _ = _plan(body or ExperimentIn(), lab)
+    spec = planned.spec
     labels = list(dict.fromkeys(run.label for run in spec.runs))
     seeds = list(dict.fromkeys(run.seed for run in spec.runs))
     num_pairs = len(labels) * (len(labels) - 1) // 2
@@ -115,13 +147,6 @@ def show_presets() -> PresetsOut:
     return PresetsOut(
         presets=[PresetOut.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
     )
-
-
-def _plan(body: ExperimentIn, lab: Lab) -> tuple[ExperimentSpec, DatasetInfo]:
-    settings = lab.settings
-    name = body.dataset or choose_default_dataset(settings.default_dataset, data_dir=settings.data_dir)
-    dataset = find_dataset(name)
-    return plan_experiment(body.to_request(), dataset=dataset), dataset
 
 
 def _estimate(session: Session, spec: ExperimentSpec) -> EstimateOut:

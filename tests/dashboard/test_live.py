@@ -1,9 +1,10 @@
 """One experiment, from the form to its deletion, as a user sees it."""
 
+import json
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.processes import Processes
 
@@ -57,6 +58,10 @@ def test_the_form_shows_an_error_in_the_api_s_words(
     answer = lab.client.post("/experiments", json={"epochs": -1})
     expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
     expect(page.get_by_role("button", name="Queue it")).to_be_disabled()
+    # What a browser does not take for a number it does not give away either.
+    page.get_by_label("Epochs", exact=True).fill("")
+    page.get_by_label("Epochs", exact=True).press_sequentially("1e")
+    expect(page.get_by_role("alert")).to_contain_text("epochs")
     page.get_by_label("Epochs", exact=True).fill("2")
     expect(page.get_by_role("alert")).to_have_count(0)
     expect(page.get_by_role("button", name="Queue it")).to_be_enabled()
@@ -101,6 +106,31 @@ def test_a_missing_experiment_is_said_to_be_missing(page: Page, complaints: list
     expect(page.get_by_role("main").get_by_role("link", name="All experiments")).to_be_visible()
     # The browser itself notes the 404.
     assert len(complaints) == 1
+    complaints.clear()
+
+
+def test_what_the_service_cannot_do_is_said_in_its_words_until_it_can(
+    page: Page, finished: int, complaints: list[str]
+) -> None:
+    words = "The database cannot be used (disk is full): free some space on its disk."
+    body = json.dumps({"error": "database_unavailable", "detail": words})
+    failing = {"/events": 2, "/results": 1}
+
+    def fail_a_while(route: Route) -> None:
+        kind = "/events" if route.request.url.endswith("/events") else "/results"
+        failing[kind] -= 1
+        if failing[kind] < 0:
+            route.continue_()
+        else:
+            route.fulfill(status=503, content_type="application/json", body=body)
+
+    page.route(re.compile(r"/experiments/\d+/(events|results)$"), fail_a_while)
+    page.goto(f"/#/experiments/{finished}")
+
+    expect(page.get_by_text(words)).to_be_visible()
+    expect(page.locator(".panel").first.locator(".scatterlayer .js-line")).not_to_have_count(0)
+    expect(page.get_by_text(words)).to_have_count(0)
+    assert all("status of 503" in complaint for complaint in complaints)
     complaints.clear()
 
 

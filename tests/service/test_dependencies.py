@@ -6,6 +6,9 @@ from collections import Counter
 import httpx2
 from fastapi import FastAPI
 
+from service.dependencies import MAX_TRANSACTIONS
+from service.plotting import rendering
+
 NUM_REQUESTS = 300
 
 
@@ -23,3 +26,24 @@ def test_requests_that_outnumber_connections_and_threads_do_not_wait_for_each_ot
     # Had they all a connection and waited for a thread, and all threads waited for a connection, each would
     # wait until the pool gives up.
     assert Counter(asyncio.run(ask_at_once(app))) == {200: NUM_REQUESTS}
+
+
+async def ask_while_drawings_wait(app: FastAPI) -> int:
+    """Status of a quick question while more requests for figures wait than there are transactions."""
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
+        await client.post("/experiments", json={"dataset": "digits"})
+        paths = ["/experiments/1/plots/overview.png", "/runs/1/architecture.png", "/experiments/1/report"]
+        with rendering.drawing:
+            drawings = [
+                asyncio.create_task(client.get(paths[number % len(paths)]))
+                for number in range(2 * MAX_TRANSACTIONS)
+            ]
+            answer = await asyncio.wait_for(client.get("/readyz"), timeout=60)
+        assert not any(drawing.done() for drawing in drawings)
+        assert {drawing.status_code for drawing in await asyncio.gather(*drawings)} == {200}
+        return answer.status_code
+
+
+def test_quick_answers_do_not_wait_for_figures(app: FastAPI) -> None:
+    assert asyncio.run(ask_while_drawings_wait(app)) == 200
