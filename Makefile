@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos lint check bench-load bench-train bench-study bench-accuracy bench-dashboard format lock clean
+.PHONY: help setup run test chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 BENCH_train := training
 BENCH_study := study
 BENCH_accuracy := accuracy
+BENCH_recipe := recipe
 BENCH_dashboard := dashboard
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo "make bench-train  images a second, beside the usual ways to train"
 	@echo "make bench-study  runs a minute of a study, by the number of runs at once"
 	@echo "make bench-accuracy  test accuracy by each engine, seed by seed"
+	@echo "make bench-recipe  what the best recipe owes to each of its parts, on training images held out"
 	@echo "make bench-dashboard  first paint and bytes of each view, in Chromium"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
@@ -60,7 +62,7 @@ check: lint test
 bench-load: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.load
 
-bench-train bench-study bench-accuracy bench-dashboard: bench-%: $(VENV)/.installed-dev
+bench-train bench-study bench-accuracy bench-recipe bench-dashboard: bench-%: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.$(BENCH_$*)
 
 format: $(VENV)/.installed-dev
