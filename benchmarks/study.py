@@ -1,12 +1,14 @@
 """How many runs of a study a minute: ``make bench-study``.
 
 The study's four configurations with six seeds, 24 runs, trained and measured after the epoch as a worker does
-it, beside one plain PyTorch run at a time; then bundles of 1 to 64 runs, to see how the cost grows. All have
-the same sample of the images of an epoch; the minutes of the whole study are scaled up from it.
+it, beside one plain PyTorch run at a time, in turn, and the medians of several rounds; then bundles of 1 to 64
+runs, to see how the cost grows. All have the same sample of the images of an epoch; the minutes of the whole
+study are scaled up from it.
 """
 
 import argparse
 import json
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--share", type=float, help="of MNIST's images; 1 on a GPU, a fiftieth on a CPU")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--figure", type=Path, help="where to draw runs a minute against the bundle's size")
     arguments = parser.parse_args()
     workbench = open_workbench(arguments.device)
@@ -43,10 +46,16 @@ def main() -> None:
     configs = list_study_runs()
     # Once around first, so that nothing is measured that is done only once.
     train_all(configs[:1], data, workbench)
-    ours = measure_seconds(lambda: train_all(configs, data, workbench), device=workbench.device)
     # Four of the 24, one of each configuration, stand for all.
     one_each = configs[::NUM_SEEDS]
-    rival = measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device) * NUM_SEEDS
+    rounds = [
+        (
+            measure_seconds(lambda: train_all(configs, data, workbench), device=workbench.device),
+            measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device) * NUM_SEEDS,
+        )
+        for _ in range(arguments.rounds)
+    ]
+    ours, rival = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
     scale = STUDY_EPOCHS / share / 60
     curve = {size: measure_bundle(size, data, workbench) for size in BUNDLE_SIZES}
     write(f"{describe_machine()}; {workbench.description}, {workbench.variant}")
@@ -62,7 +71,14 @@ def main() -> None:
         write(f"bundle of {size:>2}: {value:.3f} runs a minute")
     if arguments.figure:
         draw_curve(runs_per_minute, describe_machine()).savefig(arguments.figure, dpi=120)
-    write(json.dumps({"machine": describe_machine(), "share": share, "runs_per_minute": runs_per_minute}))
+    found = {
+        "machine": describe_machine(),
+        "share": share,
+        "seconds_of_rounds": {"ours": [ours for ours, _ in rounds], "eager": [rival for _, rival in rounds]},
+        "ratio": rival / ours,
+        "runs_per_minute": runs_per_minute,
+    }
+    write(json.dumps(found))
 
 
 def list_study_runs() -> list[RunConfig]:

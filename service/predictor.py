@@ -18,7 +18,8 @@ from lab.pixels import normalize_pixels
 from lab.records import RunRecord
 from service.saliency import compute_saliency
 
-MAX_CACHED_NETWORKS = 64
+# A network is 32 to 260 KB; fewer than there are configurations to answer would mean none is found again.
+MAX_CACHED_NETWORKS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
