@@ -1,7 +1,7 @@
 """How many runs of a study a minute: ``make bench-study``.
 
 The study's four configurations with six seeds, 24 runs, trained and measured after the epoch as a worker does
-it, beside one plain PyTorch run at a time, in turn, and the medians of several rounds; then bundles of 1 to 64
+it, beside one plain PyTorch run at a time, in turn, medians of several rounds; then bundles of 1 to 64
 runs, to see how the cost grows. All have the same sample of the images of an epoch; the minutes of the whole
 study are scaled up from it.
 """
