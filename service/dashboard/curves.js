@@ -12,6 +12,7 @@ const LEAST_WAIT_MS = 400;
 
 export class CurvesPanel {
   #hidden = new Set();
+  #hiddenSeeds = new Set();
   #emphasized = null;
   #isLog = false;
   #drawnAt = 0;
@@ -23,6 +24,8 @@ export class CurvesPanel {
     this.configurations = listConfigurations(live.experiment.runs);
     this.hasSeeds = this.configurations.some(({ runIds }) => runIds.length > 1);
     this.isMean = this.hasSeeds;
+    this.seeds = new SeedChips(live.experiment.runs, (seed, isShown) => this.#toggleSeed(seed, isShown));
+    this.seeds.element.hidden = this.isMean;
     this.panels = PANELS.map((metric) => makePanel(metric, signal, (panel) => this.#enlarge(panel)));
     this.grid = el(
       "div",
@@ -71,9 +74,10 @@ export class CurvesPanel {
     );
     mode.addEventListener("change", ({ target }) => {
       this.isMean = target.value === "mean";
+      this.seeds.element.hidden = this.isMean;
       this.#draw();
     });
-    return el("div", { class: "row controls" }, this.hasSeeds && mode, log);
+    return el("div", { class: "row controls" }, this.hasSeeds && [mode, this.seeds.element], log);
   }
 
   #toggle(labels, isShown) {
@@ -84,6 +88,12 @@ export class CurvesPanel {
     this.legend.show(this.#hidden);
     this.#draw();
     this.onToggle?.();
+  }
+
+  #toggleSeed(seed, isShown) {
+    if (isShown) this.#hiddenSeeds.delete(seed);
+    else this.#hiddenSeeds.add(seed);
+    this.#draw();
   }
 
   #emphasize(label) {
@@ -104,7 +114,8 @@ export class CurvesPanel {
     const { curves } = this.live;
     const isEmpty = [...curves.values()].every(({ epochs }) => epochs.length === 0);
     const configurations = this.configurations.filter(({ label }) => !this.#hidden.has(label));
-    this.#state.hidden = !isEmpty && configurations.length > 0;
+    const isLeftOut = !this.isMean && this.#hiddenSeeds.size === this.seeds.count;
+    this.#state.hidden = !isEmpty && configurations.length > 0 && !isLeftOut;
     this.grid.hidden = !this.#state.hidden;
     if (!this.#state.hidden) {
       const words = isEmpty
@@ -118,6 +129,8 @@ export class CurvesPanel {
       curves,
       completed: new Set(runs.filter(({ epoch, epochs }) => epoch === epochs).map(({ id }) => id)),
       isMean: this.isMean,
+      // A mean is of all seeds, as in the tables.
+      hiddenSeeds: this.isMean ? new Set() : this.#hiddenSeeds,
       isLog: this.#isLog,
       emphasized: this.#emphasized,
     };
@@ -143,6 +156,25 @@ function makePanel(metric, signal, onEnlarge) {
   const panel = { metric, chart, heading, button, element };
   button.addEventListener("click", () => onEnlarge(panel));
   return panel;
+}
+
+/** Which seeds' runs are shown, where every run is a line. */
+class SeedChips {
+  constructor(runs, onToggle) {
+    const seeds = [...new Set(runs.map(({ seed }) => seed))].sort((a, b) => a - b);
+    this.count = seeds.length;
+    const chips = seeds.map((seed) => {
+      const chip = el("button", { type: "button", class: "chip plain", "aria-pressed": "true" }, String(seed));
+      chip.addEventListener("click", () => {
+        const isShown = chip.getAttribute("aria-pressed") === "false";
+        chip.setAttribute("aria-pressed", isShown);
+        onToggle(seed, isShown);
+      });
+      return chip;
+    });
+    const name = el("span", { class: "quiet" }, "Seeds");
+    this.element = el("div", { class: "chips", role: "group", "aria-label": "Seeds" }, name, chips);
+  }
 }
 
 class Legend {

@@ -45,16 +45,20 @@ export function summarize(values) {
  * One panel: `configurations` are those shown, `curves` the figures by run id.
  *
  * `isMean` shows the means of the runs in `completed` with their bands, and only the others line by line: a
- * mean over fewer and fewer seeds would jump where one ends. `emphasized` is a label whose lines stand out.
+ * mean over fewer and fewer seeds would jump where one ends. Runs of `hiddenSeeds` are left out. `emphasized`
+ * is a label whose lines stand out.
  */
-export function drawPanel({ metric, configurations, curves, completed, isMean, isLog, emphasized }) {
+export function drawPanel(options) {
+  const { metric, configurations, curves, completed, isMean, hiddenSeeds, isLog, emphasized } = options;
   const { unit, read, format, most } = describeMetric(metric, { isLog });
   const isCrowded = configurations.length > MANY_LINES || (!isMean && curves.size > MANY_LINES);
   const bandAlpha = configurations.length > FEW_BANDS && emphasized === null ? 0.08 : 0.16;
   const traces = configurations.flatMap((configuration) => {
     const isFaint = emphasized !== null && configuration.label !== emphasized;
     const look = { ...styleLine(configuration), isFaint, bandAlpha, label: configuration.label };
-    const runs = configuration.runIds.map((id) => curves.get(id)).filter((run) => run?.epochs.length > 0);
+    const runs = configuration.runIds
+      .map((id) => curves.get(id))
+      .filter((run) => run?.epochs.length > 0 && !hiddenSeeds.has(run.seed));
     const lines = runs.map((run) => ({
       id: run.run_id,
       seed: run.seed,
