@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ from lab.run_queueing import queue_apart, retry_later
 from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Workbench
 from worker.hang_watch import HangWatch
-from worker.training import RunBrokeOffError, train
+from worker.training import RunBrokeOffError, train_in_step
 from worker.watch import DivergedError, TrainingStoppedError
 
 logger = logging.getLogger(__name__)
@@ -149,21 +149,22 @@ class Trainer:
         configs = [config for _, config in pending]
         data = self._load_data(configs[0].dataset)
         states = [self._load_state(run_id) for run_id, _ in pending]
-        reports = train(
+        reports = train_in_step(
             configs,
             data,
             states=states,
             workbench=self.workbench,
             should_stop=self._watch_job(job_id, run_ids=[run_id for run_id, _ in pending]),
-            on_checkpoint=lambda index, state: self._record_checkpoint(
-                pending[index][0], job_id=job_id, state=state
+            on_checkpoint=lambda states: self._record_checkpoints(
+                {pending[index][0]: state for index, state in states.items()}, job_id=job_id
             ),
         )
         # Closed at once when recording fails: the lanes must not train on.
         with closing(reports):
-            for report in reports:
-                run_id, config = pending[report.run_index]
-                self._record_epoch(run_id, config, job_id=job_id, report=report)
+            for together in reports:
+                self._record_epochs(
+                    [(*pending[report.run_index], report) for report in together], job_id=job_id
+                )
 
     def _watch_job(self, job_id: str, *, run_ids: list[int]) -> Callable[[], bool]:
         """Tells, asked before every step, whether the worker is to stop or has lost one of the job's runs."""
@@ -214,24 +215,33 @@ class Trainer:
         except ValueError as error:
             raise DamagedCheckpointError(run_id=run_id) from error
 
-    def _record_epoch(self, run_id: int, config: RunConfig, *, job_id: str, report: EpochReport) -> None:
-        is_last = report.epoch == config.epochs
-        self._transact(
-            lambda session: record_epoch(session, run_id, job_id=job_id, report=report, is_last=is_last)
-        )
-        logger.info(
-            "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
-            run_id,
-            config.label,
-            config.seed,
-            report.epoch,
-            config.epochs,
-            report.test_accuracy,
-            report.seconds,
-        )
+    def _record_epochs(self, ended: list[tuple[int, RunConfig, EpochReport]], *, job_id: str) -> None:
+        """Record an epoch that runs ended together: all of it or nothing, so that they stay in step."""
 
-    def _record_checkpoint(self, run_id: int, *, job_id: str, state: TrainingState) -> None:
-        self._transact(lambda session: record_checkpoint(session, run_id, job_id=job_id, state=state))
+        def record(session: Session) -> None:
+            for run_id, config, report in ended:
+                is_last = report.epoch == config.epochs
+                record_epoch(session, run_id, job_id=job_id, report=report, is_last=is_last)
+
+        self._transact(record)
+        for run_id, config, report in ended:
+            logger.info(
+                "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
+                run_id,
+                config.label,
+                config.seed,
+                report.epoch,
+                config.epochs,
+                report.test_accuracy,
+                report.seconds,
+            )
+
+    def _record_checkpoints(self, states: Mapping[int, TrainingState], *, job_id: str) -> None:
+        def record(session: Session) -> None:
+            for run_id, state in states.items():
+                record_checkpoint(session, run_id, job_id=job_id, state=state)
+
+        self._transact(record)
 
     def _record_failure(self, run_id: int, *, job_id: str, reason: str) -> None:
         self._transact(lambda session: record_failure(session, run_id, job_id=job_id, reason=reason))

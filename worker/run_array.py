@@ -6,7 +6,7 @@ network, the size of the batches and the place they have come to.
 
 import math
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -107,8 +107,7 @@ class RunArray:
             validation = self._evaluate(self._validation_set, look_up)
         test = self._evaluate(self._test_set, look_up)
         measured = [_Measured(*sets) for sets in zip(train, validation, test, strict=True)]
-        for member, figures in zip(self._members, measured, strict=True):
-            self._check_finite(member, figures)
+        self._check_finite(measured, watch)
         for member, figures in zip(self._members, measured, strict=True):
             is_test_watched = member.config.schedule_metric == "test" or figures.validation is None
             watched = figures.test if is_test_watched else figures.validation
@@ -204,20 +203,27 @@ class RunArray:
         is_stopped = watch.should_stop()
         if is_due or is_stopped:
             self._seconds = time.monotonic() - self._epoch_started_at
-            for index, member in enumerate(self._members):
-                watch.on_checkpoint(member.run_index, self._export_state(index))
+            self._hand_over(watch)
             self._saved_at = time.monotonic()
         if is_stopped:
             raise TrainingStoppedError
 
-    def _check_finite(self, member: Member, figures: "_Measured") -> None:
-        losses = [part.loss for part in (figures.train, figures.validation, figures.test) if part]
-        if not all(map(math.isfinite, losses)):
-            raise DivergedError(
-                run_index=member.run_index,
-                epoch=self._epoch + 1,
-                learning_rate=member.config.learning_rate,
-            )
+    def _hand_over(self, watch: Watch, *, leave_out: Collection[int] = ()) -> None:
+        """The states of all at once: kept one by one, a kill in between would leave them out of step."""
+        kept = [index for index in range(len(self._members)) if index not in leave_out]
+        watch.on_checkpoint({self._members[index].run_index: self._export_state(index) for index in kept})
+
+    def _check_finite(self, measured: Sequence["_Measured"], watch: Watch) -> None:
+        diverged = [index for index, figures in enumerate(measured) if not figures.is_finite]
+        if not diverged:
+            return
+        # All steps of the epoch are done; the others have but to be measured again.
+        self._seconds = time.monotonic() - self._epoch_started_at
+        self._hand_over(watch, leave_out=diverged)
+        member = self._members[diverged[0]]
+        raise DivergedError(
+            run_index=member.run_index, epoch=self._epoch + 1, learning_rate=member.config.learning_rate
+        )
 
     def _export_state(self, index: int) -> TrainingState:
         member = self._members[index]
@@ -251,3 +257,8 @@ class _Measured:
     train: Evaluation
     validation: Evaluation | None
     test: Evaluation
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every loss is a number."""
+        return all(math.isfinite(part.loss) for part in (self.train, self.validation, self.test) if part)

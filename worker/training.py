@@ -8,8 +8,9 @@ never stopped. Runs train side by side: on a GPU those of one shape as one array
 """
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from pathlib import Path
 
 from lab.configs import RunConfig
@@ -20,6 +21,8 @@ from worker.run_array import RunArray
 from worker.watch import DivergedError, Lane, TrainingStoppedError
 
 DEFAULT_CACHE_DIR = Path("var/cache")
+
+TakeStates = Callable[[Mapping[int, TrainingState]], None]
 
 
 class RunBrokeOffError(Exception):
@@ -38,14 +41,33 @@ def train(
     states: Sequence[TrainingState | None] | None = None,
     workbench: Workbench | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-    on_checkpoint: Callable[[int, TrainingState], None] = lambda _index, _state: None,
+    on_checkpoint: TakeStates = lambda _states: None,
 ) -> Generator[EpochReport, None, None]:
+    """As ``train_in_step``, report by report."""
+    reports = train_in_step(
+        runs, data, states=states, workbench=workbench, should_stop=should_stop, on_checkpoint=on_checkpoint
+    )
+    with closing(reports):
+        for together in reports:
+            yield from together
+
+
+def train_in_step(
+    runs: Sequence[RunConfig],
+    data: Dataset,
+    *,
+    states: Sequence[TrainingState | None] | None = None,
+    workbench: Workbench | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_checkpoint: TakeStates = lambda _states: None,
+) -> Generator[list[EpochReport], None, None]:
     """Train every run to its last epoch on the device that holds ``data``, all side by side.
 
-    ``states`` are the states to go on from, None for a fresh start. ``should_stop`` is asked before every
-    step and every batch that is measured. ``on_checkpoint`` is given a run's index and its state in the
-    middle of an epoch: every ``CHECKPOINT_SECONDS``, and before stopping. Both are called from the threads
-    that train, one at a time.
+    Gives the reports of the runs that ended an epoch together. ``states`` are the states to go on from, None
+    for a fresh start. ``should_stop`` is asked before every step and every batch that is measured.
+    ``on_checkpoint`` is given, by run index, the states of runs that train in step, from within an epoch:
+    every ``CHECKPOINT_SECONDS``, and before stopping. Both are called from the threads that train, one at a
+    time. To go on bit for bit, keep what comes together at once or not at all.
 
     Raises:
         TrainingStoppedError: ``should_stop`` said so.
@@ -90,17 +112,17 @@ def _make_arrays(
     return arrays
 
 
-def _train_in_turn(arrays: Sequence[RunArray], watch: "_Watch", *, lane: Lane) -> Iterator[EpochReport]:
+def _train_in_turn(arrays: Sequence[RunArray], watch: "_Watch", *, lane: Lane) -> Iterator[list[EpochReport]]:
     """An epoch of each in turn, in this thread."""
     while arrays:
         for array in arrays:
-            yield from _train_epoch(array, watch, lane=lane)
+            yield _train_epoch(array, watch, lane=lane)
         arrays = [array for array in arrays if not array.is_finished]
 
 
 def _train_side_by_side(
     arrays: Sequence[RunArray], watch: "_Watch", *, workbench: Workbench
-) -> Iterator[EpochReport]:
+) -> Iterator[list[EpochReport]]:
     """As many at once as there are lanes, an epoch of each in turn; when one ends with an error, all stop."""
     waiting = list(arrays)
     training: dict[Future[list[EpochReport]], RunArray] = {}
@@ -121,7 +143,7 @@ def _train_side_by_side(
                         # What the others have done is kept: they end their epoch or hand their state over.
                         watch.stop()
                         continue
-                    yield from future.result()
+                    yield future.result()
                     if not array.is_finished:
                         waiting.append(array)
         finally:
@@ -143,9 +165,7 @@ def _train_epoch(array: RunArray, watch: "_Watch", *, lane: Lane) -> list[EpochR
 class _Watch:
     """Asks and tells the caller in one lane at a time; when one lane is to stop, all are."""
 
-    def __init__(
-        self, should_stop: Callable[[], bool], on_checkpoint: Callable[[int, TrainingState], None]
-    ) -> None:
+    def __init__(self, should_stop: Callable[[], bool], on_checkpoint: TakeStates) -> None:
         self._should_stop = should_stop
         self._on_checkpoint = on_checkpoint
         self._lock = threading.Lock()
@@ -161,7 +181,7 @@ class _Watch:
             self._is_stopped = self._is_stopped or self._should_stop()
             return self._is_stopped
 
-    def on_checkpoint(self, run_index: int, state: TrainingState) -> None:
-        """Give the caller a state."""
+    def on_checkpoint(self, states: Mapping[int, TrainingState]) -> None:
+        """Give the caller states."""
         with self._lock:
-            self._on_checkpoint(run_index, state)
+            self._on_checkpoint(states)

@@ -1,5 +1,6 @@
 """What training and its caller tell each other between two steps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,5 +35,5 @@ class Watch(Protocol):
     def should_stop(self) -> bool:
         """Whether to stop here."""
 
-    def on_checkpoint(self, run_index: int, state: TrainingState) -> None:
-        """Take over a state from the middle of an epoch."""
+    def on_checkpoint(self, states: Mapping[int, TrainingState]) -> None:
+        """Take over, by run index, the states in the middle of an epoch of runs that train in step."""

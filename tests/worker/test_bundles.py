@@ -1,5 +1,7 @@
 """Runs trained side by side on a CPU are each bit for bit what they would be alone, whatever befalls one."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -73,8 +75,9 @@ class TestTogether:
         monkeypatch.setattr(run_array, "CHECKPOINT_SECONDS", -1.0)
         states: dict[int, dict[tuple[int, int], TrainingState]] = {0: {}, 1: {}}
 
-        def keep(index: int, state: TrainingState) -> None:
-            states[index][state.epoch, state.step] = state
+        def keep(taken: Mapping[int, TrainingState]) -> None:
+            for index, state in taken.items():
+                states[index][state.epoch, state.step] = state
 
         list(train(configs, tiny, workbench=workbench, on_checkpoint=keep))
         positions = sorted(states[0])
@@ -100,8 +103,9 @@ class TestTogether:
             num_asked += 1
             return num_asked > allowed
 
-        def keep(index: int, state: TrainingState) -> None:
-            states[index] = state
+        def keep(taken: Mapping[int, TrainingState]) -> None:
+            for index, state in taken.items():
+                states[index] = state
 
         reports: list[EpochReport] = []
         stopped = train(configs, tiny, workbench=workbench, should_stop=should_stop, on_checkpoint=keep)
@@ -110,7 +114,7 @@ class TestTogether:
         for report in reports:
             # A run that came to its end has no state but its last report's.
             if report.epoch == 2:
-                keep(report.run_index, report.state)
+                keep({report.run_index: report.state})
         resumed = list(train(configs, tiny, states=states, workbench=workbench))
         for index, state in enumerate(states):
             done = state.epoch if state else 0
@@ -137,6 +141,26 @@ class TestErrors:
         with pytest.raises(RunBrokeOffError) as broken:
             list(train(configs, tiny, workbench=make_fusing_workbench()))
         assert broken.value.run_indices == [0, 1]
+
+    def test_of_a_run_in_an_array_cost_the_others_no_step(self, tiny: Dataset) -> None:
+        configs = [make_config(schedule="constant"), make_config(**DIVERGING)]
+        configs = [replace(config, normalization="none", dropout=0.0) for config in configs]
+        states: list[TrainingState] = []
+        with pytest.raises(DivergedError) as diverged:
+            list(
+                train(
+                    configs,
+                    tiny,
+                    workbench=make_fusing_workbench(),
+                    on_checkpoint=lambda taken: states.extend(taken[index] for index in sorted(taken)),
+                )
+            )
+        (kept,) = states
+        num_steps = math.ceil(len(tiny.train) / configs[0].batch_size)
+        assert (diverged.value.run_index, kept.epoch, kept.step) == (1, 0, num_steps)
+        assert all(bool(tensor.isfinite().all()) for tensor in kept.weights.values())
+        first = next(train(configs[:1], tiny, states=[kept], workbench=make_fusing_workbench()))
+        assert first.epoch == 1
 
 
 class TestJobs:

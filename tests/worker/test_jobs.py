@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +14,10 @@ from torchvision import datasets as torchvision_datasets
 from lab.datasets import Dataset, ImageSet, load_dataset
 from lab.job_queue import StopWork
 from lab.records import read_log_probabilities
+from lab.run_progress import record_epoch
 from lab.tables import Checkpoint, EpochMetric, Experiment
-from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_workbench
+from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_fusing_workbench, make_workbench
+from worker import jobs
 from worker.training import train
 
 
@@ -121,6 +124,33 @@ class TestFailure:
         alone = bench.submit({"seed": 1})
         bench.perform(alone.runs)
         assert bench.read_result(alone.runs[0]) == bench.read_result(first)
+
+    def test_runs_that_train_in_step_are_recorded_together_or_not_at_all(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A kill in the middle must not leave them out of step: they could not go on as one network."""
+        whole = bench.submit({"seed": 1}, {"seed": 2})
+        bench.perform(whole.runs, workbench=make_fusing_workbench())
+        experiment = bench.submit({"seed": 1}, {"seed": 2})
+        recorded: list[int] = []
+
+        def record_and_be_killed(*arguments: Any, **options: Any) -> None:
+            recorded.append(arguments[1])
+            # In the second epoch, between the two.
+            if len(recorded) == 4:
+                raise StopWork
+            record_epoch(*arguments, **options)
+
+        with monkeypatch.context() as killing:
+            killing.setattr(jobs, "record_epoch", record_and_be_killed)
+            with pytest.raises(StopWork):
+                bench.perform(experiment.runs, workbench=make_fusing_workbench())
+
+        assert recorded == [run.id for run in experiment.runs] * 2
+        assert [run.epoch for run in bench.read(experiment.id).runs] == [1, 1]
+        bench.perform(experiment.runs, workbench=make_fusing_workbench())
+        for ours, theirs in zip(experiment.runs, whole.runs, strict=True):
+            assert bench.read_result(ours) == bench.read_result(theirs)
 
     def test_data_set_that_cannot_be_had_is_named(
         self, bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

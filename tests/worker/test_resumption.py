@@ -70,7 +70,7 @@ def test_resumed_at_any_step(schedule: str, tiny: Dataset, monkeypatch: pytest.M
     config = make_config(schedule, epochs=2)
     states: list[TrainingState] = []
 
-    uninterrupted = list(train([config], tiny, on_checkpoint=lambda _, state: states.append(state)))
+    uninterrupted = list(train([config], tiny, on_checkpoint=lambda taken: states.extend(taken.values())))
 
     positions = [(state.epoch, state.step) for state in states]
     assert positions == sorted(positions)
@@ -90,7 +90,7 @@ def stop_after(config: RunConfig, data: Dataset, *, allowed: int) -> tuple[list[
         [config],
         data,
         should_stop=lambda: next(answers),
-        on_checkpoint=lambda _, state: states.append(state),
+        on_checkpoint=lambda taken: states.extend(taken.values()),
     )
     with pytest.raises(TrainingStoppedError):
         reports.extend(training_to_stop)
