@@ -132,6 +132,11 @@ class TestGivingUp:
                 job_id, report = read_job(session, moving.id), make_report(epoch)
                 record_epoch(session, moving.id, job_id=job_id, report=report, is_last=False)
                 requeue_jobs(session, queue, [job_id])
+        # After two attempts it has a job of its own, and is alone with what is left of its attempts.
+        alone = Attempts(database, queue, stuck)
+        assert alone.read_job() != together.read_job()
+        alone.begin_and_die(3)
+        assert not alone.begin()
         assert read_again(database, stuck).status == "failed"
         assert (read_again(database, moving).status, read_again(database, moving).epoch) == ("queued", 7)
 
