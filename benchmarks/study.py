@@ -46,15 +46,7 @@ def main() -> None:
     configs = list_study_runs()
     # Once around first, so that nothing is measured that is done only once.
     train_all(configs[:1], data, workbench)
-    # Four of the 24, one of each configuration, stand for all.
-    one_each = configs[::NUM_SEEDS]
-    rounds = [
-        (
-            measure_seconds(lambda: train_all(configs, data, workbench), device=workbench.device),
-            measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device) * NUM_SEEDS,
-        )
-        for _ in range(arguments.rounds)
-    ]
+    rounds = [measure_round(configs, data, workbench) for _ in range(arguments.rounds)]
     ours, rival = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
     scale = STUDY_EPOCHS / share / 60
     curve = {size: measure_bundle(size, data, workbench) for size in BUNDLE_SIZES}
@@ -108,6 +100,15 @@ def train_in_turn(configs: Sequence[RunConfig], data: Dataset) -> None:
             with torch.inference_mode():
                 for batch in image_set.images.split(250):
                     network(normalize_pixels(batch.float() / 255))
+
+
+def measure_round(configs: Sequence[RunConfig], data: Dataset, workbench: Workbench) -> tuple[float, float]:
+    """Seconds for an epoch of all runs: ours, and one plain PyTorch run at a time."""
+    ours = measure_seconds(lambda: train_all(configs, data, workbench), device=workbench.device)
+    # Four of the 24, one of each configuration, stand for all.
+    one_each = configs[::NUM_SEEDS]
+    rival = measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device)
+    return ours, rival * NUM_SEEDS
 
 
 def measure_bundle(size: int, data: Dataset, workbench: Workbench) -> float:

@@ -87,7 +87,11 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
             "here, with 95 % certainty. The study's are of a single seed, so they are held against that, not "
             "against the interval of the mean."
         )
-    table = Table(
+    return [Finding("The margins between them", standing, [words]), _tabulate_margins(leads, margins)]
+
+
+def _tabulate_margins(leads: Sequence[Lead], margins: Sequence[float]) -> Table:
+    return Table(
         headings=("margin, in points", "in the study", "here [95 % interval]", "one seed here"),
         rows=[
             (
@@ -99,7 +103,6 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
             for lead, margin in zip(leads, margins, strict=True)
         ],
     )
-    return [Finding("The margins between them", standing, [words]), table]
 
 
 def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
