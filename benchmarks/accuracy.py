@@ -15,11 +15,19 @@ import torch
 
 from benchmarks.bundles import open_workbench
 from benchmarks.machine import describe_machine, write
-from lab.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, RunConfig
-from lab.datasets import Dataset, load_dataset
-from service.statistics.paired import describe_differences
+from lab.datasets.load import (
+    Dataset,
+    load_dataset,
+)
+from lab.experiments.configs import (
+    NORMALIZATIONS,
+    STUDY_L1,
+    STUDY_L2,
+    RunConfig,
+)
+from lab.statistics.paired import describe_differences
 from worker.engines.variants import STACKED, Workbench
-from worker.training import train
+from worker.training.train import train
 
 
 def main() -> None:

@@ -7,11 +7,17 @@ from pathlib import Path
 
 import torch
 
-from lab.configs import RunConfig
-from lab.datasets import Dataset, DatasetInfo, ImageSet, find_dataset, load_dataset
+from lab.datasets.load import (
+    Dataset,
+    DatasetInfo,
+    ImageSet,
+    find_dataset,
+    load_dataset,
+)
+from lab.experiments.configs import RunConfig
 from worker.devices import choose_device
 from worker.engines.variants import Workbench, set_up_workbench
-from worker.run_array import RunArray
+from worker.training.run_array import RunArray
 
 
 def open_workbench(setting: str) -> Workbench:
@@ -36,7 +42,7 @@ def _repeat(image_set: ImageSet, size: int) -> ImageSet:
 
 
 class Bundle:
-    """Runs that take steps together as ``worker.training`` has them: fused on a GPU, in lanes on a CPU."""
+    """Runs that take steps together as ``train`` has them: fused on a GPU, in lanes on a CPU."""
 
     def __init__(self, configs: Sequence[RunConfig], data: Dataset, *, workbench: Workbench) -> None:
         is_fused = workbench.is_fusing(workbench.variant)

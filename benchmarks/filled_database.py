@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from lab.configs import RunConfig
-from lab.database import Database
-from lab.job_queue import upgrade_queue
+from lab.database.engine import Database
+from lab.experiments.configs import RunConfig
+from lab.queue.job_queue import upgrade_queue
 
 NUM_RUNS = 24
 NUM_EPOCHS = 25

@@ -16,12 +16,15 @@ import torch
 
 from benchmarks.bundles import open_workbench
 from benchmarks.machine import describe_machine, write
-from lab.configs import RunConfig
-from lab.datasets import Dataset, load_dataset
-from lab.presets import BEST
-from service.statistics.paired import describe_differences
-from worker.evaluation import split_validation
-from worker.training import train
+from lab.datasets.load import (
+    Dataset,
+    load_dataset,
+)
+from lab.experiments.configs import RunConfig
+from lab.experiments.presets import BEST
+from lab.statistics.paired import describe_differences
+from worker.training.evaluation import split_validation
+from worker.training.train import train
 
 HELD_OUT_SHARE = 1 / 6
 CHANGES: dict[str, dict[str, Any]] = {

@@ -11,10 +11,10 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from lab.configs import RunConfig
-from lab.datasets import ImageSet
-from lab.networks import build_network
-from worker.augmentation import augment
+from lab.datasets.load import ImageSet
+from lab.experiments.configs import RunConfig
+from lab.networks.build import build_network
+from worker.training.augmentation import augment
 
 TrainSteps = Callable[[int], None]
 

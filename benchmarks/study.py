@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 from benchmarks.bundles import imitate_mnist, open_workbench
 from benchmarks.machine import describe_machine, write
 from benchmarks.rivals import build_eager, measure_seconds
-from lab.configs import RunConfig
-from lab.datasets import Dataset
-from lab.networks import build_network
-from lab.pixels import normalize_pixels
-from lab.presets import STUDY
+from lab.datasets.load import Dataset
+from lab.datasets.pixels import normalize_pixels
+from lab.experiments.configs import RunConfig
+from lab.experiments.presets import STUDY
+from lab.networks.build import build_network
 from worker.engines.variants import Workbench
-from worker.training import train
+from worker.training.train import train
 
 NUM_SEEDS = 6
 STUDY_EPOCHS = 25

@@ -1,7 +1,7 @@
 """The one family of errors a user can meet.
 
 Every error carries a snake_case ``code``, the HTTP status it is answered with, and a sentence that says
-what was wrong and what would be right. Routes raise them; ``service.error_handlers`` writes the answer.
+what was wrong and what would be right. Routes raise them; ``service.errors`` writes the answer.
 """
 
 from typing import ClassVar

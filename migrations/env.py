@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations on the connection that ``lab.database`` hands over."""
+"""Alembic's entry: runs the migrations on the connection that ``lab.database.engine`` hands over."""
 
 from alembic import context
 
-from lab.tables import Base
+from lab.database.tables import Base
 
 connection = context.config.attributes["connection"]
 if connection.dialect.name == "sqlite":

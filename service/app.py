@@ -7,34 +7,42 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from lab.database import Database
-from lab.datasets import DATASETS
-from lab.experiment_control import submit_experiment
-from lab.experiment_specs import ExperimentRequest, plan_experiment
-from lab.job_queue import JobQueue, upgrade_queue
-from lab.records import has_experiments
+from lab.database.engine import Database
+from lab.datasets.load import DATASETS
+from lab.experiments.planning import (
+    ExperimentRequest,
+    plan_experiment,
+)
+from lab.queue.job_queue import (
+    JobQueue,
+    upgrade_queue,
+)
+from lab.runs.control import submit_experiment
+from lab.runs.records import has_experiments
 from lab.settings import Settings
+from service import system
+from service.appendix import routes as appendix
 from service.dashboard_files import serve_dashboard
 from service.dependencies import Lab
-from service.error_handlers import add_error_handlers
-from service.experiment_feed import ExperimentFeed
-from service.guards import BodyLimit, Guard, JsonByDefault
-from service.image_store import ImageStore
-from service.predictor import Predictor
-from service.routes import (
-    appendix,
+from service.errors import add_error_handlers
+from service.experiments import (
     control,
     events,
-    experiments,
-    mistakes,
-    plots,
-    predict,
-    report,
-    results,
-    runs,
     submission,
-    system,
 )
+from service.experiments import (
+    listing as experiments,
+)
+from service.experiments.feed import ExperimentFeed
+from service.guards import BodyLimit, Guard, JsonByDefault
+from service.mistakes import routes as mistakes
+from service.mistakes.test_images import ImageStore
+from service.plots import routes as plots
+from service.predict import routes as predict
+from service.predict.predictor import Predictor
+from service.report import routes as report
+from service.results import routes as results
+from service.runs import routes as runs
 
 logger = logging.getLogger(__name__)
 

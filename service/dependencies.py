@@ -10,12 +10,12 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from lab.database import Database
-from lab.job_queue import JobQueue
+from lab.database.engine import Database
+from lab.queue.job_queue import JobQueue
 from lab.settings import Settings
-from service.experiment_feed import ExperimentFeed
-from service.image_store import ImageStore
-from service.predictor import Predictor
+from service.experiments.feed import ExperimentFeed
+from service.mistakes.test_images import ImageStore
+from service.predict.predictor import Predictor
 
 P = ParamSpec("P")
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.errors import CrossOriginError, TooLargeError, UnauthorizedError
 from lab.settings import Settings
-from service.error_handlers import write_lab_error
+from service.errors import write_lab_error
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "testserver")
 UNLABELLED_TYPES = ("", "application/x-www-form-urlencoded", "text/plain")

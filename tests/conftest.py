@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from lab.database import Database
-from lab.datasets import DATASETS, Dataset, is_present, load_dataset
-from lab.job_queue import upgrade_queue
+from lab.database.engine import Database
+from lab.datasets.load import (
+    DATASETS,
+    Dataset,
+    is_present,
+    load_dataset,
+)
+from lab.queue.job_queue import upgrade_queue
 from lab.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lab.datasets import Dataset
+from lab.datasets.load import Dataset
 from tests.conftest import REPOSITORY
 from tests.processes import Processes
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from lab.datasets import Dataset
+from lab.datasets.load import Dataset
 from tests.conftest import REPOSITORY
 from tests.processes import Processes
 

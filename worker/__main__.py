@@ -12,15 +12,22 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import torch
 
-from lab.database import Database, explain_database_errors
+from lab.database.engine import (
+    Database,
+    explain_database_errors,
+)
 from lab.errors import DatabaseUnavailableError, LabError
-from lab.job_queue import JobQueue, serve_jobs, upgrade_queue
 from lab.logs import configure_logging
+from lab.queue.job_queue import (
+    JobQueue,
+    serve_jobs,
+    upgrade_queue,
+)
+from lab.queue.worker_slots import claim_slot
 from lab.settings import Settings, load_settings
-from lab.worker_slots import claim_slot
-from worker.caretaker import Caretaker
 from worker.devices import choose_device
 from worker.engines.variants import set_up_workbench
+from worker.heartbeat import Caretaker
 from worker.jobs import Trainer, TrainerSettings
 
 logger = logging.getLogger("worker")

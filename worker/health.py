@@ -2,9 +2,9 @@
 
 import sys
 
-from lab.database import Database
+from lab.database.engine import Database
+from lab.queue.workers import read_workforce
 from lab.settings import load_settings
-from lab.workforce import read_workforce
 
 
 def main() -> int:

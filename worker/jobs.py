@@ -13,13 +13,22 @@ import torch
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
-from lab.configs import RunConfig
-from lab.database import Database
-from lab.datasets import Dataset, load_dataset
-from lab.epochs import EpochReport, TrainingState
+from lab.database.engine import Database
+from lab.datasets.load import (
+    Dataset,
+    load_dataset,
+)
 from lab.errors import LabError
-from lab.job_queue import JobQueue, StopWork
-from lab.run_progress import (
+from lab.experiments.configs import RunConfig
+from lab.queue.job_queue import (
+    JobQueue,
+    StopWork,
+)
+from lab.runs.epochs import (
+    EpochReport,
+    TrainingState,
+)
+from lab.runs.progress import (
     begin_job,
     has_all_runs,
     lay_down_job,
@@ -30,12 +39,21 @@ from lab.run_progress import (
     record_epoch,
     record_failure,
 )
-from lab.run_queueing import queue_apart, retry_later
+from lab.runs.queueing import (
+    queue_apart,
+    retry_later,
+)
 from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Workbench
-from worker.hang_watch import HangWatch
-from worker.training import RunBrokeOffError, train_in_step
-from worker.watch import DivergedError, TrainingStoppedError
+from worker.training.callbacks import (
+    DivergedError,
+    TrainingStoppedError,
+)
+from worker.training.train import (
+    RunBrokeOffError,
+    train_in_step,
+)
+from worker.watchdog import HangWatch
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""The study's appendix: normalization statistics worked out exactly, step by step."""
+"""Normalization statistics worked out step by step, in exact fractions."""

@@ -3,6 +3,11 @@
 from collections.abc import Callable
 from html import escape
 
+from service.appendix.colors import (
+    EDGES,
+    FILLS,
+    pick_colors,
+)
 from service.appendix.document import (
     DESCRIPTIONS,
     MAX_WORKED_SETS,
@@ -15,7 +20,6 @@ from service.appendix.notation import MathMl, write_decimal
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
 from service.appendix.tensor import Position
 from service.appendix.working import Step, write_steps
-from service.plotting.set_colors import EDGES, FILLS, pick_colors
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --faded: #59636e; --paper: #fff; --rule: #d1d9e0;

@@ -1,1 +1,1 @@
-"""Which differences between an experiment's configurations are real."""
+"""Comparison of configurations: pairs, factors, verdicts."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from service.comparison.factors import (
+from lab.wording import join_words
+from service.comparison.grid import (
     Effect,
     Settings,
     find_effects,
@@ -16,7 +17,6 @@ from service.comparison.pairs import MAX_PAIRS, ask_pair
 from service.comparison.schemas import AverageEffectOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import Question, judge
-from service.wording import join_words
 
 
 def compare_factors(scores: Scores) -> FactorsOut | None:

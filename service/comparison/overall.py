@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.comparison.factors import Effect
+from lab.statistics.omnibus import find_levels_p
+from lab.statistics.paired import (
+    LEVEL,
+    MIN_SEEDS,
+    adjust_holm,
+)
+from service.comparison.grid import Effect
 from service.comparison.schemas import OverallOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import describe_shortfall
-from service.statistics.omnibus import find_levels_p
-from service.statistics.paired import LEVEL, MIN_SEEDS, adjust_holm
 
 
 @dataclass(frozen=True, kw_only=True)

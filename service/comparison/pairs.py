@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.errors import InvalidRequestError
-from service.comparison.factors import find_differing, read_settings
+from lab.statistics.disagreement import find_disagreement
+from lab.wording import join_words
+from service.comparison.grid import (
+    find_differing,
+    read_settings,
+)
 from service.comparison.schemas import DisagreementOut, PairOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import Question, judge
-from service.statistics.predictions import find_disagreement
-from service.wording import join_words
 
 MAX_PAIRS = 5_000
 """A hundred configurations have 4,950 pairs."""

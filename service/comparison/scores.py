@@ -6,9 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.configs import RunConfig
-from lab.records import ExperimentRecord, RunRecord
-from service.wording import join_words
+from lab.experiments.configs import RunConfig
+from lab.runs.records import (
+    ExperimentRecord,
+    RunRecord,
+)
+from lab.wording import join_words
 
 Metric = Literal["final_test_accuracy", "test_accuracy_at_best_validation"]
 

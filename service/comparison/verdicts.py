@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from service.statistics.paired import (
+from lab.statistics.paired import (
     LEVEL,
     MIN_SEEDS,
     PairedDifference,
@@ -18,7 +18,10 @@ from service.statistics.paired import (
     find_detectable_effect,
     find_smallest_p,
 )
-from service.wording import count_words, format_points
+from lab.wording import (
+    count_words,
+    format_points,
+)
 
 Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", "cannot_conclude"]
 

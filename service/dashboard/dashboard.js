@@ -1,8 +1,8 @@
 /** Entry: shows the view that the address's hash names, and ends the one before. */
 
-import { watchConnection } from "./connection.js";
-import { el, failure, fill, note } from "./dom.js";
-import { askForToken } from "./token.js";
+import { watchConnection } from "./common/connection.js";
+import { el, failure, fill, note } from "./common/dom.js";
+import { askForToken } from "./common/token.js";
 
 /** A view's `mount` is called with the main element, a signal that ends it, and the address's parts. */
 const ROUTES = [
@@ -10,24 +10,24 @@ const ROUTES = [
     address: /^(?:#\/?)?(?:\?.*)?$/,
     section: "experiments",
     title: "Experiments",
-    load: () => import("./experiments.js"),
+    load: () => import("./experiments/view.js"),
   },
-  { address: /^#\/new$/, section: "new", title: "New experiment", load: () => import("./new.js") },
+  { address: /^#\/new$/, section: "new", title: "New experiment", load: () => import("./new/view.js") },
   {
     address: /^#\/experiments\/(\d+)$/,
     section: "experiments",
     title: "Experiment",
-    load: () => import("./experiment.js"),
+    load: () => import("./experiment/view.js"),
   },
   {
     address: /^#\/experiments\/(\d+)\/mistakes$/,
     section: "experiments",
     title: "Misclassified",
-    load: () => import("./mistakes.js"),
+    load: () => import("./mistakes/view.js"),
   },
-  { address: /^#\/draw$/, section: "draw", title: "Draw a digit", load: () => import("./draw.js") },
-  { address: /^#\/appendix$/, section: "appendix", title: "Appendix", load: () => import("./appendix.js") },
-  { address: /^#\/system$/, section: "system", title: "System", load: () => import("./system.js") },
+  { address: /^#\/draw$/, section: "draw", title: "Draw a digit", load: () => import("./draw/view.js") },
+  { address: /^#\/appendix$/, section: "appendix", title: "Appendix", load: () => import("./appendix/view.js") },
+  { address: /^#\/system$/, section: "system", title: "System", load: () => import("./system/view.js") },
 ];
 const NAME = "Normalization Lab";
 

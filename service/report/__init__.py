@@ -1,1 +1,1 @@
-"""An experiment's report: from what was measured to one page."""
+"""The report of an experiment, as HTML and Markdown."""

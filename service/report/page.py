@@ -6,7 +6,7 @@ from html import escape
 
 from service.appendix.page import COLORS
 from service.appendix.page import STYLE as APPENDIX_STYLE
-from service.pictures import write_data_url
+from service.data_urls import write_data_url
 from service.report.blocks import (
     Block,
     Bullets,

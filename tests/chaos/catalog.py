@@ -4,8 +4,11 @@ import itertools
 import random
 from typing import Any
 
-from lab.configs import NORMALIZATIONS, PENALTIES
-from lab.presets import STUDY
+from lab.experiments.configs import (
+    NORMALIZATIONS,
+    PENALTIES,
+)
+from lab.experiments.presets import STUDY
 
 SCHEDULES = ("plateau", "onecycle", "constant")
 MAX_SEED = 1_000

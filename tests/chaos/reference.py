@@ -9,16 +9,20 @@ from typing import Any
 
 import torch
 
-from lab.checkpoints import encode_tensors
-from lab.configs import RunConfig
-from lab.datasets import DATASETS, Dataset, load_dataset
-from lab.epochs import EpochReport
-from lab.experiment_specs import plan_experiment
-from service.mistakes import find_misclassified
-from service.routes.experiments import CURVE_FIELDS
-from service.schemas import ExperimentIn
+from lab.database.safetensors import encode_tensors
+from lab.datasets.load import (
+    DATASETS,
+    Dataset,
+    load_dataset,
+)
+from lab.experiments.configs import RunConfig
+from lab.experiments.planning import plan_experiment
+from lab.runs.epochs import EpochReport
+from service.experiments.listing import CURVE_FIELDS
+from service.experiments.requests import ExperimentIn
+from service.mistakes.ranking import find_misclassified
 from tests.chaos.outcomes import RunOutcome
-from worker.training import train
+from worker.training.train import train
 
 DATASET = "digits"
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from lab.datasets import Dataset
+from lab.datasets.load import Dataset
 from tests.dashboard.conftest import Complaints
 from tests.processes import Processes
 from tests.waiting import wait_until

@@ -5,14 +5,20 @@ from typing import Any
 
 import pytest
 
-from lab.configs import RunConfig
-from lab.database import Database
-from lab.experiment_control import submit_experiment
-from lab.experiment_specs import ExperimentSpec
-from lab.job_queue import JobQueue
-from lab.records import ExperimentRecord, read_experiment
-from lab.worker_slots import claim_slot
-from tests.lab.situations import Submit, beat
+from lab.database.engine import Database
+from lab.experiments.configs import RunConfig
+from lab.experiments.planning import ExperimentSpec
+from lab.queue.job_queue import JobQueue
+from lab.queue.worker_slots import claim_slot
+from lab.runs.control import submit_experiment
+from lab.runs.records import (
+    ExperimentRecord,
+    read_experiment,
+)
+from tests.lab.runs.situations import (
+    Submit,
+    beat,
+)
 
 
 @pytest.fixture

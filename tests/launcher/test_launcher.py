@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from lab.database import Database
-from lab.datasets import DATASETS
-from lab.experiment_control import submit_experiment
-from lab.experiment_list import list_experiments
-from lab.experiment_specs import ExperimentRequest, plan_experiment
-from lab.job_queue import JobQueue, upgrade_queue
+from lab.database.engine import Database
+from lab.datasets.load import DATASETS
+from lab.experiments.planning import (
+    ExperimentRequest,
+    plan_experiment,
+)
+from lab.queue.job_queue import (
+    JobQueue,
+    upgrade_queue,
+)
+from lab.runs.control import submit_experiment
+from lab.runs.experiment_list import list_experiments
 from tests.conftest import REPOSITORY
 from tests.waiting import wait_until
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from lab.database.tables import Run
 from lab.settings import Settings
-from lab.tables import Run
 from service.app import create_app
 from service.dependencies import Lab
 from tests.conftest import CACHE_DIR

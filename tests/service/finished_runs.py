@@ -7,8 +7,13 @@ import numpy as np
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from lab.configs import RunConfig
-from lab.tables import EpochMetric, Run, TestPrediction, now
+from lab.database.tables import (
+    EpochMetric,
+    Run,
+    TestPrediction,
+    now,
+)
+from lab.experiments.configs import RunConfig
 from service.dependencies import Lab
 
 Accuracies = Callable[[RunConfig], Sequence[float]]

@@ -132,7 +132,7 @@ class TestPlotly:
 
 
 class TestPolicy:
-    @pytest.mark.parametrize("address", ["/", "/dashboard/dashboard.js", "/dashboard/dashboard.css"])
+    @pytest.mark.parametrize("address", ["/", "/dashboard/dashboard.js", "/dashboard/common/dashboard.css"])
     def test_allows_nothing_inline_and_nothing_foreign(self, client: TestClient, address: str) -> None:
         policy = client.get(address).headers["content-security-policy"]
         assert "default-src 'self'" in policy

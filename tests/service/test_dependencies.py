@@ -7,7 +7,7 @@ import httpx2
 from fastapi import FastAPI
 
 from service.dependencies import MAX_TRANSACTIONS
-from service.plotting import rendering
+from service.drawing import rendering
 
 NUM_REQUESTS = 300
 

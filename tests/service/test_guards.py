@@ -104,7 +104,7 @@ class TestErrors:
     def test_a_broken_service_says_nothing_of_its_insides(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from service.routes import runs
+        from service.runs import routes as runs
 
         app = create_app(settings)
         monkeypatch.setattr(runs, "read_run", lambda *_: 1 / 0)

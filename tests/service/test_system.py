@@ -6,11 +6,11 @@ import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from lab.queue.worker_slots import claim_slot
+from lab.queue.workers import record_heartbeat
 from lab.settings import Settings
-from lab.worker_slots import claim_slot
-from lab.workforce import record_heartbeat
 from service.app import create_app
-from tests.lab.situations import make_signs
+from tests.lab.runs.situations import make_signs
 
 
 def test_is_alive_and_ready(client: TestClient) -> None:

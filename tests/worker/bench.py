@@ -11,12 +11,16 @@ import pytest
 import sqlalchemy as sa
 import torch
 
-from lab.configs import RunConfig
-from lab.database import Database
-from lab.experiment_control import submit_experiment
-from lab.experiment_specs import ExperimentSpec
-from lab.job_queue import JobQueue
-from lab.records import (
+from lab.database.engine import Database
+from lab.database.tables import (
+    EpochMetric,
+    Run,
+)
+from lab.experiments.configs import RunConfig
+from lab.experiments.planning import ExperimentSpec
+from lab.queue.job_queue import JobQueue
+from lab.runs.control import submit_experiment
+from lab.runs.records import (
     ExperimentRecord,
     RunRecord,
     read_experiment,
@@ -24,12 +28,11 @@ from lab.records import (
     read_metrics,
     read_weights,
 )
-from lab.tables import EpochMetric, Run
 from tests.conftest import CACHE_DIR
 from worker.engines.interface import Batch
 from worker.engines.variants import STACKED, Workbench, set_up_workbench
 from worker.jobs import Trainer, TrainerSettings
-from worker.run_array import RunArray
+from worker.training.run_array import RunArray
 
 CPU = torch.device("cpu")
 STEPS_PER_EPOCH = 3

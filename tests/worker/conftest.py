@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from lab.database import Database
-from lab.datasets import Dataset, ImageSet
-from lab.job_queue import JobQueue
+from lab.database.engine import Database
+from lab.datasets.load import (
+    Dataset,
+    ImageSet,
+)
+from lab.queue.job_queue import JobQueue
 from tests.conftest import REPOSITORY
 from tests.worker.bench import Bench
 

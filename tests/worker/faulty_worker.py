@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from lab import run_queueing
-from lab.configs import RunConfig
-from lab.datasets import load_dataset
+from lab.datasets.load import load_dataset
+from lab.experiments.configs import RunConfig
+from lab.runs import queueing as run_queueing
 from lab.settings import load_settings
-from worker import training
 from worker.__main__ import main
 from worker.engines.interface import Batch
-from worker.run_array import RunArray
+from worker.training import train as training
+from worker.training.run_array import RunArray
 
 FAULTY_STEP = 5
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from lab.epochs import EpochReport
+from lab.runs.epochs import EpochReport
 
 
 def assert_identical(ours: list[EpochReport], theirs: list[EpochReport]) -> None:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab.database import Database
-from lab.worker_slots import claim_slot
-from lab.workforce import SILENT_SECONDS
+from lab.database.engine import Database
+from lab.queue.worker_slots import claim_slot
+from lab.queue.workers import SILENT_SECONDS
 from tests.conftest import REPOSITORY
-from tests.lab.situations import beat
+from tests.lab.runs.situations import beat
 from worker.health import main
 
 RUN_AND_LIST_IMPORTS = """

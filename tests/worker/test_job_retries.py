@@ -7,14 +7,15 @@ import pytest
 import sqlalchemy as sa
 import torch
 
-from lab.job_queue import StopWork
-from lab.records import RunRecord
-from lab.run_progress import MAX_ATTEMPTS
-from lab.run_queueing import RETRY_SECONDS
+from lab.queue.job_queue import StopWork
+from lab.runs.progress import MAX_ATTEMPTS
+from lab.runs.queueing import RETRY_SECONDS
+from lab.runs.records import RunRecord
 from tests.worker.bench import STEPS_PER_EPOCH, Bench, CalledOff, Disk, break_steps
-from worker import jobs, run_array
+from worker import jobs
 from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Workbench
+from worker.training import run_array
 
 RECIPE = {"dropout": 0.1, "schedule": "onecycle", "l1": 1e-4, "validation_size": 16}
 # Before each step, and before the one batch of each of three sets.

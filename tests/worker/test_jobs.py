@@ -11,14 +11,22 @@ import sqlalchemy as sa
 import torch
 from torchvision import datasets as torchvision_datasets
 
-from lab.datasets import Dataset, ImageSet, load_dataset
-from lab.job_queue import StopWork
-from lab.records import read_log_probabilities
-from lab.run_progress import record_epoch
-from lab.tables import Checkpoint, EpochMetric, Experiment
+from lab.database.tables import (
+    Checkpoint,
+    EpochMetric,
+    Experiment,
+)
+from lab.datasets.load import (
+    Dataset,
+    ImageSet,
+    load_dataset,
+)
+from lab.queue.job_queue import StopWork
+from lab.runs.progress import record_epoch
+from lab.runs.records import read_log_probabilities
 from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_fusing_workbench, make_workbench
 from worker import jobs
-from worker.training import train
+from worker.training.train import train
 
 
 class TestPerform:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from lab.database import Database
+from lab.database.engine import Database
 from tests.waiting import wait_until
 from tests.worker.bench import Bench
 from tests.worker.conftest import StartWorker

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from worker.dropout import Dropped
+from worker.engines.dropout import Dropped
 from worker.engines.weights import Weights
 
 BATCH_NORM_MOMENTUM = 0.1

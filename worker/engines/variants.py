@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from lab.configs import RunConfig
+from lab.experiments.configs import RunConfig
 from worker.devices import describe_device
 from worker.engines.compilation import EngineUnavailableError, count_lanes, load_library
 from worker.engines.interface import Engine

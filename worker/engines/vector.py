@@ -11,10 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lab.architecture import IMAGE_SIZE, NUM_CLASSES, ROWS
-from lab.configs import RunConfig
-from worker.dropout import Dropped
+from lab.experiments.architecture import (
+    IMAGE_SIZE,
+    NUM_CLASSES,
+    ROWS,
+)
+from lab.experiments.configs import RunConfig
 from worker.engines.compilation import load_library
+from worker.engines.dropout import Dropped
 from worker.engines.interface import BATCH_NORM_MOMENTUM, NORMALIZATION_EPS, Batch
 from worker.engines.weights import Layout, Weights, lay_out, list_running
 

@@ -9,9 +9,13 @@ from math import prod
 import torch
 from torch import Tensor
 
-from lab.architecture import ROWS
-from lab.configs import Normalization, Penalize, RunConfig
-from lab.networks import build_network
+from lab.experiments.architecture import ROWS
+from lab.experiments.configs import (
+    Normalization,
+    Penalize,
+    RunConfig,
+)
+from lab.networks.build import build_network
 
 NUM_NORMALIZED = sum(row.out_channels for row in ROWS if row.is_block)
 _BATCH_NORM_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")

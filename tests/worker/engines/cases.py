@@ -8,9 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lab.configs import RunConfig
-from lab.networks import build_network
-from worker.dropout import Dropped, draw_dropped
+from lab.experiments.configs import RunConfig
+from lab.networks.build import build_network
+from worker.engines.dropout import (
+    Dropped,
+    draw_dropped,
+)
 from worker.engines.interface import Batch
 from worker.engines.weights import Weights
 

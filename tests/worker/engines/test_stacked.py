@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lab.configs import PENALTIES
-from lab.networks import build_network
+from lab.experiments.configs import PENALTIES
+from lab.networks.build import build_network
 from tests.worker.engines.cases import (
     CPU,
     NETWORKS,
@@ -18,7 +18,7 @@ from tests.worker.engines.cases import (
 )
 from worker.engines.interface import Batch
 from worker.engines.stacked import StackedEngine
-from worker.penalties import Penalties
+from worker.training.penalties import Penalties
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -6,8 +6,8 @@ from statistics import median
 import pytest
 import torch
 
-from lab.configs import RunConfig
-from lab.networks import build_network
+from lab.experiments.configs import RunConfig
+from lab.networks.build import build_network
 from tests.conftest import CACHE_DIR
 from tests.worker.engines.cases import (
     NETWORKS,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from lab.networks import build_network
+from lab.networks.build import build_network
 from tests.worker.engines.cases import CPU, NETWORKS, make_config, make_weights
 from worker.engines.weights import Weights, lay_out
 

@@ -1,0 +1,146 @@
+"""The tables, as SQLAlchemy classes; ``migrations`` makes them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """A moment with its time zone, which SQLite would forget."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables of the lab."""
+
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: sa.JSON,
+        list[int]: sa.JSON,
+        datetime: UtcDateTime,
+        bytes: sa.LargeBinary,
+    }
+
+
+class Experiment(Base):
+    """What was asked for in one request: several runs on one data set."""
+
+    __tablename__ = "experiments"
+    # Ids of deleted rows are never given out again: a link to a deleted experiment stays dead.
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    dataset: Mapped[str]
+    preset: Mapped[str | None]
+    request: Mapped[dict[str, Any]]
+    idempotency_key: Mapped[str | None] = mapped_column(unique=True)
+    priority: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    runs: Mapped[list["Run"]] = relationship(order_by="Run.id", passive_deletes=True)
+
+
+class Run(Base):
+    """One configuration with one seed. Its status is derived, see ``lab.runs.records``."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        # Few of all the runs: what is queued, running or paused is found without looking at the others.
+        sa.Index(
+            "ix_runs_open",
+            "experiment_id",
+            sqlite_where=sa.text("finished_at IS NULL"),
+            postgresql_where=sa.text("finished_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    experiment_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("experiments.id", ondelete="CASCADE"), index=True
+    )
+    config: Mapped[dict[str, Any]]
+    # The job that may write of this run; none once it is cancelled or paused.
+    job_id: Mapped[str | None] = mapped_column(index=True)
+    is_paused: Mapped[bool] = mapped_column(default=False)
+    # Attempts begun since the last new checkpoint, and what ended the last one if its worker could tell.
+    num_attempts: Mapped[int] = mapped_column(default=0)
+    last_problem: Mapped[str | None]
+    device: Mapped[str | None]
+    # The engine that trains it, and the ids of the runs that its last attempt trained together, its own too.
+    variant: Mapped[str | None]
+    bundle: Mapped[list[int] | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    metrics: Mapped[list["EpochMetric"]] = relationship(order_by="EpochMetric.epoch", passive_deletes=True)
+
+
+class Worker(Base):
+    """A worker as it was last heard of. Whether it lives, see ``lab.queue.workers``."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    device: Mapped[str]
+    started_at: Mapped[datetime]
+    # The database's clock, so that machines need not agree on the time.
+    heard_at_seconds: Mapped[float]
+    # How long the job at hand had not moved; none without a job.
+    idle_seconds: Mapped[float | None]
+    # How many runs it trains at once to be well used.
+    bundle_size: Mapped[int] = mapped_column(default=1)
+
+
+class EpochMetric(Base):
+    """What one epoch of one run gave; see ``worker.training.train.EpochReport`` for the units."""
+
+    __tablename__ = "epoch_metrics"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    learning_rate: Mapped[float]
+    seconds: Mapped[float]
+    train_loss: Mapped[float]
+    train_accuracy: Mapped[float]
+    validation_loss: Mapped[float | None]
+    validation_accuracy: Mapped[float | None]
+    test_loss: Mapped[float]
+    test_accuracy: Mapped[float]
+
+
+class Checkpoint(Base):
+    """A run's latest state; after its last epoch, the trained network.
+
+    ``epoch`` epochs are done, and ``step`` steps of the next. ``weights`` is a safetensors file of the
+    network's state dict and nothing else, ``training_state`` one of what training needs besides.
+    """
+
+    __tablename__ = "checkpoints"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int]
+    step: Mapped[int]
+    weights: Mapped[bytes] = mapped_column(deferred=True)
+    training_state: Mapped[bytes] = mapped_column(deferred=True)
+
+
+class TestPrediction(Base):
+    """A finished run's answers on the whole test set: log-probabilities (N, 10), float32, little-endian."""
+
+    __tablename__ = "test_predictions"
+    __test__ = False  # for pytest, which collects classes by this prefix
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    log_probabilities: Mapped[bytes] = mapped_column(deferred=True)

@@ -1,0 +1,1 @@
+"""Data sets and the pixels networks are trained on."""

@@ -1,0 +1,1 @@
+"""Experiments as plain data: configurations, presets, factors, the architecture table."""

@@ -1,0 +1,1 @@
+"""Paired comparisons of seeds: tests, intervals, summaries. Pure functions."""

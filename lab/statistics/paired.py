@@ -1,0 +1,156 @@
+"""Differences between two configurations, paired by seed: how large, how certain, how surprising.
+
+The seed fixes initial weights, order and rotations alike for both, so only their difference within a seed is
+looked at. What is inferred holds for other seeds on the same test set, not for other test images.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import log2
+
+import numpy as np
+from numpy.typing import NDArray
+from statsmodels.stats.power import TTestPower
+
+from lab.statistics.summaries import (
+    find_margin,
+    find_sd,
+)
+
+LEVEL = 0.05
+POWER = 0.8
+MIN_SEEDS = 6
+"""The fewest with which the exact two-sided sign-flip test can reach ``LEVEL``: 2 / 2^6 = 0.031."""
+
+MAX_EXACT_SEEDS = 16
+NUM_RESAMPLES = 65_535
+# Sums held at once to find out what a test can find.
+MOST_AT_ONCE = 2**22
+# Sums of the same fractions in another order differ in their last bits; they are ties all the same.
+TIE_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """What the differences of one pair come to; fractions of accuracy, as given.
+
+    ``effect_size`` is Hedges' g_z: mean / sd of the differences (Cohen's d_z), times 1 − 3/(4(n − 1) − 1)
+    against its bias in small samples. It is None where the differences do not vary, and below three seeds,
+    where that factor is 0. ``sd`` and the t interval are None for a single seed.
+    """
+
+    num_seeds: int
+    num_ties: int
+    difference: float
+    sd: float | None
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float
+    smallest_p: float
+    effect_size: float | None
+
+
+def describe_differences(differences: NDArray[np.float64]) -> PairedDifference:
+    """The paired difference of at least one seed."""
+    n = len(differences)
+    mean = float(differences.mean())
+    sd = find_sd(differences)
+    margin = None if sd is None else find_margin(sd, n)
+    return PairedDifference(
+        num_seeds=n,
+        num_ties=int((np.abs(differences) <= TIE_TOLERANCE).sum()),
+        difference=mean,
+        sd=sd,
+        ci_low=None if margin is None else mean - margin,
+        ci_high=None if margin is None else mean + margin,
+        p_value=find_sign_flip_p(differences),
+        smallest_p=find_smallest_p(n),
+        effect_size=mean / sd * (1 - 3 / (4 * (n - 1) - 1)) if sd and n > 2 else None,
+    )
+
+
+def find_sign_flip_p(differences: NDArray[np.float64]) -> float:
+    """Two-sided p of the paired sign-flip test on the mean (Fisher's randomization test).
+
+    If the two configurations were alike, each seed's difference could as well have had the other sign. p is
+    the share of all 2^n sign assignments whose mean is at least as far from 0 as the one seen: exact up to
+    ``MAX_EXACT_SEEDS``, for two that are alike and whenever differences are symmetric about 0. Beyond,
+    ``NUM_RESAMPLES`` assignments are drawn, always the same, and p is (hits + 1) / (draws + 1), so that it
+    never promises too much.
+    """
+    seen = abs(float(differences.sum()))
+    signs = list_signs(len(differences))
+    hits = int((np.abs(signs @ differences) >= seen - TIE_TOLERANCE * len(differences)).sum())
+    return hits / len(signs) if len(differences) <= MAX_EXACT_SEEDS else (hits + 1) / (len(signs) + 1)
+
+
+def find_smallest_p(num_seeds: int) -> float:
+    """The smallest p that so many seeds can reach: 2 / 2^n, when all differences have one sign."""
+    return max(min(1.0, 2.0 ** (1 - num_seeds)), 1 / (NUM_RESAMPLES + 1))
+
+
+def count_seeds_needed(num_tests: int) -> int | None:
+    """How many seeds let the smallest p, times ``num_tests`` as Holm has it, fall below ``LEVEL``.
+
+    None where no number does, as p does not fall below that of ``NUM_RESAMPLES`` assignments.
+    """
+    if num_tests / (NUM_RESAMPLES + 1) >= LEVEL:
+        return None
+    needed = int(np.floor(log2(2 * num_tests / LEVEL))) + 1
+    return max(MIN_SEEDS, needed)
+
+
+def adjust_holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p values (1979), in the order given.
+
+    Calling different whatever falls below α is wrong even once with probability α at most. The same as
+    statsmodels' ``multipletests``, which collects the whole process's garbage at every call.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
+    return [float(value) for value in adjusted]
+
+
+@lru_cache(maxsize=1_024)
+def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
+    """The d_z that the sign-flip test finds with 80 % power at level 0.05 / ``num_tests``, Holm's first step.
+
+    The minimal detectable effect (Bloom 1995) of the very test that decides, if differences are normal; times
+    their standard deviation it is in their unit. It is simulated, always with the same draws; beyond
+    ``MAX_EXACT_SEEDS`` the paired t test stands in, whose power is about the same there. None where so few
+    seeds find nothing, however large.
+    """
+    if num_tests * find_smallest_p(num_seeds) >= LEVEL:
+        return None
+    if num_seeds > MAX_EXACT_SEEDS:
+        level = LEVEL / num_tests / 2
+        return float(TTestPower().solve_power(None, num_seeds, level, POWER, alternative="larger"))
+    signs = list_signs(num_seeds)
+    num_draws = min(4_000, max(500, MOST_AT_ONCE // len(signs)))
+    draws = np.random.default_rng(0).standard_normal((num_draws, num_seeds))
+    num_parts = -(-num_draws * len(signs) // MOST_AT_ONCE)
+
+    def is_enough(effect: float) -> bool:
+        num_found = 0
+        for part in np.array_split(draws + effect, num_parts):
+            sums = np.abs(part @ signs.T)
+            # The first assignment is that of the signs as they are.
+            p = (sums >= sums[:, :1] - TIE_TOLERANCE).mean(axis=1)
+            num_found += int((p * num_tests < LEVEL).sum())
+        return num_found >= POWER * num_draws
+
+    effects = np.linspace(0, 10, 2_001)
+    return float(effects[bisect_left(effects, True, key=is_enough)])
+
+
+@lru_cache(maxsize=8)
+def list_signs(num_seeds: int) -> NDArray[np.float64]:
+    """Sign assignments, one a row; of two that are each other's negative only one, as |mean| is the same."""
+    if num_seeds > MAX_EXACT_SEEDS:
+        return np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_RESAMPLES, num_seeds))
+    numbers = np.arange(2 ** (num_seeds - 1))[:, np.newaxis]
+    return np.where(numbers >> np.arange(num_seeds) & 1, -1.0, 1.0)

@@ -1,0 +1,115 @@
+/** One set worked out step by step, what becomes of one of its values, and the whole tensor normalized. */
+
+import { BlockGrid } from "./blocks.js";
+import { el, fill, setText } from "../common/dom.js";
+import { capitalize } from "../common/format.js";
+import { renderPieces } from "./formula.js";
+import { findSet, listPlaces, readAt, writeFigure, writeValue } from "./tensor.js";
+
+/** Above this many, values are written without a part of the page to point at. */
+const MAX_CHIPS = 64;
+
+export class Working {
+  #label = el("p", { class: "set-label" });
+  #steps = el("ol", { class: "steps" });
+  #last = el("li", { tabindex: 0 });
+  #shown = "";
+
+  /** `onLight` is called while a step is pointed at, `onPoint` with the place of a single value in it. */
+  constructor({ onLight, onPoint, onPick }) {
+    this.onLight = onLight;
+    this.onPoint = onPoint;
+    this.grid = new BlockGrid({
+      label: "The tensor, normalized",
+      makeCell: () => el("output"),
+      onPoint,
+      onPick: (place) => onPick(place),
+    });
+    this.steps = el("div", {}, this.#label, this.#steps);
+    this.normalized = el("div", { class: "scroll" }, this.grid.element);
+    listen(this.#last, () => this.onLight(true), () => this.onLight(false));
+  }
+
+  build(shape) {
+    this.#shown = "";
+    this.grid.build(shape);
+  }
+
+  /** Show the set of `place`; the steps stay as they are while another value of the same set is shown. */
+  show({ answer, normalization, place, shape }) {
+    const number = findSet(normalization, place, shape);
+    const set = answer[normalization][number];
+    const shown = JSON.stringify([normalization, number, set.values]);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      const sharing = set.count === 1 ? "a single value" : `${set.count} values share one mean`;
+      setText(this.#label, `${capitalize(set.label)}: ${sharing}`);
+      const places = listPlaces(normalization, number, shape);
+      const steps = set.steps.map((step) => this.#makeStep(step, { set, places }));
+      fill(this.#steps, steps, this.#last);
+    }
+    this.#showLast({ answer, normalization, place, set });
+    this.#showNormalized(answer, normalization);
+  }
+
+  #makeStep(step, { set, places }) {
+    const isList = step.name === "values" && set.count <= MAX_CHIPS;
+    const makeChips = () => set.values.map((value, index) => this.#makeChip(value, places[index]));
+    const shown = isList ? makeChips() : renderPieces(step.latex);
+    const element = el(
+      "li",
+      { tabindex: 0 },
+      el("p", {}, el("strong", {}, step.name), " ", el("span", { class: "quiet" }, step.words)),
+      el("p", { class: isList ? "chips" : "formula" }, separate(shown)),
+    );
+    listen(element, () => this.onLight(true), () => this.onLight(false));
+    return element;
+  }
+
+  #makeChip(value, place) {
+    const chip = el("span", { class: "chip-value" }, writeValue(value));
+    chip.addEventListener("pointerenter", () => this.onPoint(place));
+    chip.addEventListener("pointerleave", () => this.onPoint(null));
+    return chip;
+  }
+
+  #showLast({ answer, normalization, place, set }) {
+    const value = readAt(answer.sample.pixels, place);
+    const result = readAt(answer.normalized[normalization], place);
+    const eps = answer.sample.eps === 0 ? "" : ` + ${answer.sample.eps}`;
+    const latex =
+      "\\frac{x - \\mu}{\\sqrt{\\sigma^2 + \\varepsilon}} " +
+      `\\approx \\frac{${write(value)} - ${bracket(set.mean)}}{\\sqrt{${write(set.variance)}${eps}}} ` +
+      `\\approx ${write(result)}`;
+    const words = "Take the mean from the value pointed at, and divide by σ.";
+    fill(
+      this.#last,
+      el("p", {}, el("strong", {}, "normalized"), " ", el("span", { class: "quiet" }, words)),
+      el("p", { class: "formula" }, separate(renderPieces(latex))),
+    );
+  }
+
+  #showNormalized(answer, normalization) {
+    const tensor = answer.normalized[normalization];
+    this.grid.color(normalization);
+    this.grid.update((cell, place) => setText(cell, writeFigure(readAt(tensor, place), 2)));
+  }
+}
+
+/** Places between, where a line may break: a space after a comma, or else nothing to be seen. */
+function separate(nodes) {
+  return nodes.flatMap((node) => [node, node.textContent.endsWith(",") ? " " : el("wbr")]);
+}
+
+function write(value) {
+  return String(Number(value.toFixed(5)));
+}
+
+function bracket(value) {
+  return value < 0 ? `(${write(value)})` : write(value);
+}
+
+function listen(element, enter, leave) {
+  for (const event of ["pointerenter", "focus"]) element.addEventListener(event, enter);
+  for (const event of ["pointerleave", "blur"]) element.addEventListener(event, leave);
+}

@@ -1,0 +1,92 @@
+/** The 28×28 picture that the networks saw, and over it which pixels made one of them say so. */
+
+import { el, fill, setText } from "../common/dom.js";
+
+const SIZE = 28;
+/** What is laid over pixels that speak for the answer, and against it: told apart by every eye. */
+const FOR = [56, 168, 255];
+const AGAINST = [255, 122, 26];
+/** How bright the ink stays under the colours. */
+const DIMMED = 0.4;
+
+export class SeenPicture {
+  #context;
+  #grey = null;
+  #canvas = el("canvas", { width: SIZE, height: SIZE, role: "img" });
+  #caption = el("p", { class: "quiet" });
+  #legend = el(
+    "p",
+    { class: "saliency-legend", hidden: true },
+    el("span", { class: "speaks-for" }, "speaks for it"),
+    el("span", { class: "speaks-against" }, "against it"),
+  );
+  #steps = el("ol");
+
+  constructor() {
+    this.#context = this.#canvas.getContext("2d");
+    this.element = el(
+      "figure",
+      { class: "seen" },
+      this.#canvas,
+      el("figcaption", {}, this.#caption, this.#legend),
+      el("details", {}, el("summary", {}, "How it was prepared"), this.#steps),
+    );
+    this.clear();
+  }
+
+  clear() {
+    this.#grey = null;
+    this.#context.clearRect(0, 0, SIZE, SIZE);
+    this.#say("Nothing yet", "What the networks see appears here: 28×28 pixels.");
+    fill(this.#steps);
+    this.#legend.hidden = true;
+  }
+
+  /** Show the picture of `preprocessing` as it is. */
+  async show(preprocessing) {
+    this.#grey = await readGrey(preprocessing.image);
+    this.#paint(null);
+    this.#say("The picture as the networks saw it", "What the networks saw: 28×28 pixels.");
+    fill(this.#steps, preprocessing.steps.map((step) => el("li", {}, step)));
+  }
+
+  /** Show the answer of POST /predict/saliency. */
+  async explain({ preprocessing, saliency, label, class_name: name }) {
+    await this.show(preprocessing);
+    this.#paint(saliency.flat());
+    this.#say(`Which pixels made ${label} read ${name}`, `Why ${label} reads ${name}: these pixels`);
+  }
+
+  #say(alternative, caption) {
+    this.#canvas.setAttribute("aria-label", alternative);
+    setText(this.#caption, caption);
+  }
+
+  #paint(shares) {
+    this.#legend.hidden = shares === null;
+    const strongest = Math.max(...(shares ?? [0]).map(Math.abs), 1e-9);
+    const image = this.#context.createImageData(SIZE, SIZE);
+    this.#grey.forEach((grey, index) => {
+      const share = (shares?.[index] ?? 0) / strongest;
+      const hue = share > 0 ? FOR : AGAINST;
+      const ink = shares === null ? grey : grey * DIMMED;
+      // The root lifts what is faint: one strong pixel would else leave the others black.
+      const weight = Math.sqrt(Math.abs(share));
+      const pixel = hue.map((part) => ink * (1 - weight) + part * weight);
+      image.data.set([...pixel, 255], index * 4);
+    });
+    this.#context.putImageData(image, 0, 0);
+  }
+}
+
+/** The grey values of a data: address, row by row. */
+async function readGrey(address) {
+  const picture = new Image();
+  picture.src = address;
+  await picture.decode();
+  const canvas = el("canvas", { width: SIZE, height: SIZE });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(picture, 0, 0);
+  const { data } = context.getImageData(0, 0, SIZE, SIZE);
+  return Array.from({ length: SIZE * SIZE }, (_, index) => data[index * 4]);
+}

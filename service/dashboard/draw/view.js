@@ -1,0 +1,242 @@
+/** Draw a digit, or give a picture of one: every finished configuration answers meanwhile. */
+
+import { AnswerCards, findConsensus } from "../common/answers.js";
+import { getJson, postForm } from "../common/api.js";
+import { announce, el, failure, field, fill, note, section, setText } from "../common/dom.js";
+import { whole } from "../common/format.js";
+import { SeenPicture } from "./seen.js";
+import { Sketch } from "./sketch.js";
+
+/** The least time between two questions while the pen moves. */
+const PAUSE_MS = 120;
+const LISTED_EXPERIMENTS = 100;
+
+export function mount(main, { signal }) {
+  const desk = new Desk(signal);
+  const lead = "Draw one, and every finished configuration reads it while you draw.";
+  fill(main, el("h1", {}, "Draw a digit"), el("p", { class: "lead" }, lead), desk.element);
+  desk.start();
+}
+
+class Desk {
+  #file = null; // a picture given, or null when the sheet is what counts
+  #explained = null; // the run whose reasons are asked for
+  #asked = new AbortController();
+  #isAsking = false;
+  #isStale = false;
+  #isLifted = false;
+
+  constructor(signal) {
+    this.signal = signal;
+    this.sketch = new Sketch({ onInk: () => this.#onInk(), onLift: () => this.#onLift() });
+    this.seen = new SeenPicture();
+    this.cards = new AnswerCards({ onExplain: (model) => this.#explain(model) });
+    this.state = el("div");
+    this.warnings = el("div");
+    this.consensus = el("div", { class: "consensus", hidden: true });
+    this.everyone = el("option", { value: "" }, "All finished experiments");
+    this.experiments = el("select", { id: "experiment" }, this.everyone);
+    this.source = el("p", { class: "quiet" });
+    this.input = el("input", { type: "file", id: "file", accept: "image/*" });
+    this.sheet = el("div", { class: "sheet" }, this.sketch.element);
+    this.undo = el("button", { type: "button", on: { click: () => this.#undo() } }, "Undo");
+    this.clear = el("button", { type: "button", on: { click: () => this.#clear() } }, "Clear");
+    this.element = el(
+      "div",
+      { class: "desk" },
+      this.#makeSheet(),
+      section("What they saw", this.seen.element),
+      section("Or a picture", this.#makeUpload(), this.source),
+      this.#makeAnswers(),
+    );
+    this.#listen();
+    this.#showState();
+  }
+
+  /** Ask who could answer, so that it is said before anything is drawn if nobody can. */
+  async start() {
+    fill(this.state, note("loading", "Looking for trained networks…"));
+    try {
+      const { experiments } = await getJson(`/experiments?limit=${LISTED_EXPERIMENTS}`, this.signal);
+      const trained = experiments.filter(({ num_runs_by_status: runs }) => runs.completed > 0);
+      fill(this.experiments, this.everyone, trained.map(describeExperiment));
+      this.#invite(trained.length > 0 || experiments.length === LISTED_EXPERIMENTS);
+    } catch (error) {
+      if (!this.signal.aborted) fill(this.state, failure(error, () => this.start()));
+    }
+  }
+
+  #makeSheet() {
+    return section("Sheet", this.sheet, el("div", { class: "row" }, this.undo, this.clear));
+  }
+
+  #makeUpload() {
+    const hint = el("p", { class: "quiet" }, "Or drop one anywhere on the page, or paste one.");
+    return el("div", {}, field("Picture file instead of a drawing", this.input), hint);
+  }
+
+  #makeAnswers() {
+    const who = field("Who answers", this.experiments);
+    const part = section("Answers", this.consensus, this.state, this.cards.element, this.warnings, who);
+    part.classList.add("answering");
+    return part;
+  }
+
+  #listen() {
+    const { signal } = this;
+    this.input.addEventListener("change", () => this.#take(this.input.files));
+    this.experiments.addEventListener("change", () => this.#onChoice());
+    document.addEventListener("paste", (event) => this.#take(event.clipboardData.files), { signal });
+    document.addEventListener("dragover", (event) => event.preventDefault(), { signal });
+    document.addEventListener("drop", (event) => this.#drop(event), { signal });
+    const catchUp = () => (this.#isReady ? this.#ask() : this.start());
+    window.addEventListener("connection-healed", catchUp, { signal });
+    signal.addEventListener("abort", () => this.#asked.abort());
+  }
+
+  #invite(canRead) {
+    const queue = el("a", { href: "#/new" }, "Queue an experiment");
+    const none = note("empty", "No run has finished training yet, so nobody can read. ", queue, ".");
+    fill(this.state, canRead ? note("empty", "Draw a digit, and they answer here.") : none);
+  }
+
+  #drop(event) {
+    event.preventDefault();
+    this.#take(event.dataTransfer.files);
+  }
+
+  async #take(files) {
+    if (files.length === 0) return;
+    this.#file = files[0];
+    setText(this.source, `Picture: ${files[0].name}`);
+    await this.sketch.lay(files[0]);
+    this.#showState();
+    this.#isLifted = true;
+    this.#ask();
+  }
+
+  #onInk() {
+    this.#file = null;
+    setText(this.source, "");
+    this.#showState();
+    this.#ask();
+  }
+
+  #onLift() {
+    this.#isLifted = true;
+    this.#ask();
+  }
+
+  #onChoice() {
+    this.#explained = null;
+    this.cards.clear();
+    if (this.#isReady) this.#ask();
+  }
+
+  #undo() {
+    this.sketch.undo();
+    if (this.sketch.isEmpty) this.#clear();
+    else this.#onLift();
+  }
+
+  #clear() {
+    this.#asked.abort();
+    this.#asked = new AbortController();
+    this.#file = null;
+    this.#explained = null;
+    this.input.value = "";
+    this.sketch.clear();
+    this.seen.clear();
+    this.cards.clear();
+    this.consensus.hidden = true;
+    fill(this.warnings);
+    this.#showState();
+    setText(this.source, "");
+    this.#invite(true);
+  }
+
+  #showState() {
+    this.sheet.classList.toggle("is-empty", !this.#isReady);
+    this.clear.disabled = !this.#isReady;
+    this.undo.disabled = this.sketch.isEmpty;
+  }
+
+  get #isReady() {
+    return this.#file !== null || !this.sketch.isEmpty;
+  }
+
+  /** Have the sheet read as it is now; while an answer is under way, once more when it is there. */
+  async #ask() {
+    this.#isStale = true;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    while (this.#isStale && this.#isReady && !this.signal.aborted) {
+      this.#isStale = false;
+      await this.#read(this.#asked.signal);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+    this.#isAsking = false;
+  }
+
+  async #read(signal) {
+    const isLifted = this.#isLifted;
+    this.#isLifted = false;
+    try {
+      const answer = await postForm("/predict", await this.#fillForm(), signal);
+      if (signal.aborted) return;
+      fill(this.state);
+      fill(this.warnings, answer.warnings.map((sentence) => el("p", { class: "quiet" }, sentence)));
+      this.cards.show(answer.models);
+      this.#showConsensus(answer.models, isLifted);
+      if (this.#explained === null) await this.seen.show(answer.preprocessing);
+      else await this.#showReasons(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#refuse(error);
+    }
+  }
+
+  async #fillForm(fields = { best_per_configuration: "true" }) {
+    const form = new FormData();
+    form.append("file", this.#file ?? (await this.sketch.toFile()), this.#file?.name ?? "drawing.png");
+    for (const [name, value] of Object.entries(fields)) form.append(name, value);
+    if (this.experiments.value !== "") form.append("experiment_id", this.experiments.value);
+    return form;
+  }
+
+  #showConsensus(models, isLifted) {
+    const { name, count, total } = findConsensus(models);
+    const words = `read by ${count} of ${whole(total)} configuration${total === 1 ? "" : "s"}`;
+    fill(this.consensus, el("strong", { class: "digit" }, name), el("span", { class: "quiet" }, words));
+    this.consensus.hidden = false;
+    if (isLifted) announce(`${name}, ${words}.`);
+  }
+
+  #explain(model) {
+    this.#explained = model;
+    this.cards.markExplained(model?.run_id ?? null);
+    if (model !== null) this.seen.element.scrollIntoView({ block: "nearest" });
+    this.#ask();
+  }
+
+  async #showReasons(signal) {
+    const form = await this.#fillForm({ run_id: this.#explained.run_id });
+    const answer = await postForm("/predict/saliency", form, signal);
+    if (!signal.aborted) await this.seen.explain(answer);
+  }
+
+  #refuse(error) {
+    this.#explained = null;
+    this.cards.clear();
+    this.consensus.hidden = true;
+    fill(this.warnings);
+    // What was wrong with the picture will be wrong with it again.
+    const mayPass = error.status === 0 || error.status >= 500;
+    fill(this.state, failure(error, mayPass && (() => this.#ask())));
+    if (error.code !== "no_trained_model") return;
+    this.state.append(el("p", {}, el("a", { href: "#/new" }, "Queue an experiment")));
+  }
+}
+
+function describeExperiment({ id, name, dataset }) {
+  return el("option", { value: id }, `${id}: ${name} (${dataset})`);
+}

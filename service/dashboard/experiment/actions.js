@@ -1,0 +1,86 @@
+/** Pause, resume, cancel, delete: what cannot be undone is asked for twice. */
+
+import { postJson, removeAt } from "../common/api.js";
+import { announce, el, failure, fill } from "../common/dom.js";
+
+const OPEN = ["queued", "running", "paused"];
+
+export class Actions {
+  #failure = el("div", { class: "action-failure" });
+
+  constructor({ id, onDone, onDeleted }) {
+    this.id = id;
+    this.onDone = onDone;
+    this.onDeleted = onDeleted;
+    const button = (text, listener, kind = null) =>
+      el("button", { type: "button", class: kind, on: { click: listener } }, text);
+    this.pause = button("Pause", () => this.#post("pause"));
+    this.resume = button("Resume", () => this.#post("resume"), "primary");
+    this.cancel = button("Cancel", () => this.#cancel());
+    this.remove = button("Delete", () => this.#remove(), "danger");
+    const buttons = [this.resume, this.pause, this.cancel, this.remove];
+    this.element = el("div", { class: "actions" }, el("div", { class: "row" }, buttons), this.#failure);
+  }
+
+  update({ status, name }) {
+    this.name = name;
+    this.pause.hidden = !["queued", "running"].includes(status);
+    this.resume.hidden = status !== "paused";
+    this.cancel.hidden = !OPEN.includes(status);
+  }
+
+  async #post(action) {
+    fill(this.#failure);
+    try {
+      this.onDone(await postJson(`/experiments/${this.id}/${action}`));
+      announce(`Asked to ${action}.`);
+    } catch (error) {
+      fill(
+        this.#failure,
+        failure(error, () => this.#post(action)),
+      );
+    }
+  }
+
+  async #cancel() {
+    const words = "Its unfinished runs stop for good. What was measured stays.";
+    const options = { title: `Cancel “${this.name}”?`, words, yes: "Cancel it", no: "Let it go on" };
+    if (await confirm(options)) await this.#post("cancel");
+  }
+
+  async #remove() {
+    const words = "Its runs, figures and trained weights are gone for good.";
+    const options = { title: `Delete “${this.name}”?`, words, yes: "Delete it", no: "Keep it" };
+    if (!(await confirm(options))) return;
+    try {
+      await removeAt(`/experiments/${this.id}`);
+      this.onDeleted();
+    } catch (error) {
+      fill(this.#failure, failure(error));
+    }
+  }
+}
+
+/** Ask in a dialog; resolves to whether the answer was yes. */
+function confirm({ title, words, yes, no }) {
+  const dialog = el(
+    "dialog",
+    { "aria-labelledby": "question" },
+    el("h2", { id: "question" }, title),
+    el("p", {}, words),
+    el(
+      "form",
+      { method: "dialog", class: "row" },
+      el("button", { value: "no", autofocus: true }, no),
+      el("button", { value: "yes", class: "danger" }, yes),
+    ),
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+  });
+}

@@ -1,0 +1,54 @@
+/** What a grid tells of its factors one by one: whether each matters, and which of its levels is better. */
+
+import { el } from "../common/dom.js";
+import { capitalize, percent, points } from "../common/format.js";
+import { SIGNS } from "./outcomes.js";
+
+/** As the API's comparison gives `factors`; null where there are none to tell apart. */
+export function makeFactors(factors) {
+  const names = Object.keys(factors?.averages ?? {}).filter((name) => factors.averages[name].length > 0);
+  if (names.length === 0) return null;
+  const overall = new Map(factors.overall.map((one) => [one.factor, one]));
+  return el(
+    "div",
+    { class: "factors" },
+    names.map((name) => makeFactor(name, factors.averages[name], overall.get(name))),
+    factors.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),
+  );
+}
+
+function makeFactor(name, averages, overall) {
+  const [{ averaged_over: settings }] = averages;
+  const over =
+    settings.length > 1 ? `averaged over ${settings.length} settings of the rest` : "all else the same";
+  return el(
+    "div",
+    { class: "factor" },
+    el("h4", {}, `Does ${name} matter?`),
+    overall && describeOverall(overall),
+    el("ul", {}, averages.map(makeEffect)),
+    el("p", { class: "quiet" }, `Points of test accuracy, ${over}.`),
+  );
+}
+
+function describeOverall({ verdict, level_means: means }) {
+  const levels = Object.entries(means).sort(([, a], [, b]) => b - a);
+  const figures = levels.map(([level, mean]) => `${level} ${percent(mean)}`).join(" · ");
+  return [el("p", { class: "strong" }, capitalize(verdict), "."), el("p", { class: "quiet" }, figures)];
+}
+
+/** The better level first, so that every difference reads upwards. */
+function makeEffect({ a_level: a, b_level: b, difference, ci_low: low, ci_high: high, outcome, verdict }) {
+  const [first, second, size] = (difference ?? 0) < 0 ? [b, a, -difference] : [a, b, difference];
+  const isFound = outcome === "a_better" || outcome === "b_better";
+  const name = isFound ? "better" : outcome;
+  const margin = low === null ? "" : ` ± ${points((high - low) / 2)}`;
+  return el(
+    "li",
+    { title: verdict },
+    el("span", { class: `pair ${name}`, "aria-hidden": true }, SIGNS[name]),
+    el("span", { class: "name" }, `${first} over ${second}`),
+    el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin}`),
+    el("span", { class: "unseen" }, `: ${verdict}`),
+  );
+}

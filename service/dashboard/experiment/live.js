@@ -1,0 +1,121 @@
+/** An experiment as it is right now: its runs and all their epochs, kept up to date by its events. */
+
+import { getJson } from "../common/api.js";
+import { followEvents } from "./stream.js";
+
+const METRICS = [
+  "train_loss",
+  "train_accuracy",
+  "validation_loss",
+  "validation_accuracy",
+  "test_loss",
+  "test_accuracy",
+];
+const FINAL = ["completed", "failed", "cancelled"];
+/** The last epochs that a run's speed is taken from. */
+const RECENT_EPOCHS = 3;
+const RETRY_MS = 5_000;
+
+export class LiveExperiment {
+  experiment = null;
+  isDeleted = false;
+  /** By run id: `epochs` and every metric as lists of equal length. */
+  curves = new Map();
+  #runs = new Map();
+  #recentSeconds = new Map();
+  #hasHistory = false;
+  #isLoading = false;
+  #waiting = [];
+
+  /** `onChange` is called after every change, `onTrouble` with what the service could not do, or null again. */
+  constructor(id, { signal, onChange, onTrouble }) {
+    this.id = id;
+    this.signal = signal;
+    this.onChange = onChange;
+    this.onTrouble = onTrouble;
+  }
+
+  /** Follow it until nothing will change any more. Throws what the API refuses. */
+  follow() {
+    const take = (events) => this.#take(events);
+    const options = {
+      last: ["end", "deleted"],
+      signal: this.signal,
+      onEvents: take,
+      onTrouble: this.onTrouble,
+    };
+    return followEvents(`/experiments/${this.id}/events`, options);
+  }
+
+  get isOver() {
+    return this.isDeleted || FINAL.includes(this.experiment?.status);
+  }
+
+  /** How long the run's last epochs took each; null before the first. */
+  secondsPerEpoch(runId) {
+    const seconds = this.#recentSeconds.get(runId) ?? [];
+    return seconds.length === 0 ? null : seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
+  }
+
+  #take(events) {
+    for (const { name, data } of events) {
+      if (name === "experiment") this.#replace(data);
+      else if (name === "run") this.#replaceRun(data);
+      else if (name === "summary") Object.assign(this.experiment, data);
+      else if (name === "epoch") this.#waiting.push(data);
+      else if (name === "deleted") this.isDeleted = true;
+    }
+    if (this.#hasHistory) this.#addEpochs();
+    this.onChange();
+  }
+
+  #replace(experiment) {
+    this.experiment = experiment;
+    this.#runs = new Map(experiment.runs.map((run, index) => [run.id, index]));
+    // What the stream tells from now on is kept until the epochs before it are there: nothing is missed.
+    if (!this.#hasHistory) this.#loadHistory();
+  }
+
+  #replaceRun(run) {
+    this.experiment.runs[this.#runs.get(run.id)] = run;
+  }
+
+  async #loadHistory() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    try {
+      const [curves, results] = await Promise.all([
+        getJson(`/experiments/${this.id}/curves`, this.signal),
+        getJson(`/experiments/${this.id}/results`, this.signal),
+      ]);
+      for (const run of curves.runs) this.curves.set(run.run_id, run);
+      for (const { run_id: id, seconds, epochs } of results.runs) {
+        if (epochs > 0) this.#recentSeconds.set(id, [seconds / epochs]);
+      }
+      this.#hasHistory = true;
+      this.#addEpochs();
+      this.onTrouble(null);
+      this.onChange();
+    } catch (error) {
+      if (this.signal.aborted) return;
+      // Of a lost connection the frame tells.
+      if (error.status !== 0) this.onTrouble(error);
+      const timer = setTimeout(() => this.#loadHistory(), RETRY_MS);
+      this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+    } finally {
+      this.#isLoading = false;
+    }
+  }
+
+  #addEpochs() {
+    for (const epoch of this.#waiting) {
+      const curve = this.curves.get(epoch.run_id);
+      if (curve === undefined || epoch.epoch <= (curve.epochs.at(-1) ?? 0)) continue;
+      curve.epochs.push(epoch.epoch);
+      for (const name of METRICS) curve[name].push(epoch[name]);
+      const recent = [...(this.#recentSeconds.get(epoch.run_id) ?? []), epoch.seconds];
+      this.#recentSeconds.set(epoch.run_id, recent.slice(-RECENT_EPOCHS));
+    }
+    this.#waiting = [];
+  }
+}

@@ -1,0 +1,65 @@
+/** Configurations in the order of their mean test accuracy, with intervals and what the verdicts say. */
+
+import { el } from "../common/dom.js";
+import { percent } from "../common/format.js";
+import { lineSample } from "./looks.js";
+
+/** `labels` ranked by the API's `results`, null without figures; `findPair` gives the verdict on two. */
+export function makeRanking(labels, { results, findPair, looks }) {
+  const rows = labels
+    .map((label) => results.find((row) => row.label === label))
+    .filter((row) => row?.final_test_accuracy)
+    .map(({ label, final_test_accuracy: found }) => ({ label, ...found }))
+    .sort((a, b) => b.mean - a.mean);
+  if (rows.length === 0) return null;
+  const ends = rows.flatMap(({ mean, ci_low: low, ci_high: high }) => [low ?? mean, high ?? mean]);
+  const scale = makeScale(Math.min(...ends), Math.min(1, Math.max(...ends)));
+  const items = rows.map((row, place) => {
+    const remark = place === 0 ? null : describeLead(findPair(rows[0].label, row.label));
+    return rankedItem(row, { look: looks.get(row.label), scale, remark });
+  });
+  const axis = el("p", { class: "scale quiet" }, el("span", {}, scale.from), el("span", {}, scale.to));
+  return el("div", {}, el("ol", { class: "ranking" }, items), axis);
+}
+
+function rankedItem({ label, mean, n, ci_low: low, ci_high: high }, { look, scale, remark }) {
+  const whisker = el("span", { class: `whisker norm-${look?.normalization}`, "aria-hidden": true });
+  whisker.style.setProperty("--low", scale.at(low ?? mean));
+  whisker.style.setProperty("--high", scale.at(high ?? mean));
+  whisker.style.setProperty("--mean", scale.at(mean));
+  const margin = low === null ? "" : ` ± ${((high - low) * 50).toFixed(2)}`;
+  return el(
+    "li",
+    {},
+    el(
+      "div",
+      { class: "ranked" },
+      look && lineSample(look),
+      el("span", { class: "name" }, label),
+      el("span", { class: "figure strong" }, `${percent(mean)}${margin}`),
+    ),
+    whisker,
+    el(
+      "span",
+      { class: "remark quiet" },
+      [n === 1 ? "1 seed" : `${n} seeds`, remark].filter(Boolean).join(" · "),
+    ),
+  );
+}
+
+function makeScale(low, high) {
+  const room = Math.max((high - low) * 0.08, 0.0005);
+  const [from, to] = [Math.max(0, low - room), Math.min(1, high + room)];
+  return {
+    from: percent(from, 1),
+    to: percent(to, 1),
+    at: (value) => String(Math.min(1, Math.max(0, (value - from) / (to - from)))),
+  };
+}
+
+/** What the verdict on the first and this one says of this one. */
+function describeLead(pair) {
+  if (pair === undefined) return null;
+  const isBeaten = pair.outcome === "a_better" || pair.outcome === "b_better";
+  return isBeaten ? "behind the first" : "cannot be told from the first";
+}

@@ -1,0 +1,105 @@
+/** An experiment's runs: a bar each, where it stands, how fast it goes, and its files. */
+
+import { el, progressBar, setProgress, setStatus, setText, statusBadge } from "../common/dom.js";
+import { fileLink } from "../common/files.js";
+import { duration, percent, whole } from "../common/format.js";
+
+export class RunList {
+  #rows = new Map();
+
+  constructor(live) {
+    this.live = live;
+    const { runs } = live.experiment;
+    for (const run of runs) this.#rows.set(run.id, new RunRow(run));
+    const items = [...this.#rows.values()].map(({ element }) => element);
+    const frame = { class: "scroll runs-frame", tabindex: 0, role: "group", "aria-label": "Runs" };
+    this.element = el("div", frame, el("ul", { class: "runs" }, items));
+  }
+
+  /** `trainSize` is how many images the data set has to train on, with those held out; null if not known. */
+  update({ trainSize }) {
+    const { runs, stalled } = this.live.experiment;
+    const together = countTogether(runs);
+    for (const run of runs) {
+      const seconds = this.live.secondsPerEpoch(run.id);
+      const images = trainSize === null ? null : trainSize - run.recipe.validation_size;
+      const numTogether = together.get(run.worker) ?? 1;
+      this.#rows.get(run.id)?.update(run, { stalled, seconds, images, numTogether });
+    }
+  }
+}
+
+/** How many runs each worker trains at once; an epoch's seconds are one run's share of the device's time. */
+function countTogether(runs) {
+  const counts = new Map();
+  for (const { status, worker } of runs) {
+    if (status === "running") counts.set(worker, (counts.get(worker) ?? 0) + 1);
+  }
+  return counts;
+}
+
+class RunRow {
+  #badge = statusBadge("queued");
+  #bar;
+  #epochs = el("span", { class: "figure" });
+  #pace = el("span", { class: "pace quiet" });
+  #accuracy = el("span", { class: "figure strong" });
+  #error = el("p", { class: "error", hidden: true });
+  #trained;
+
+  constructor({ id, label, seed, normalization }) {
+    this.#bar = progressBar(`Epochs of ${label}, seed ${seed}`);
+    this.#trained = fileLink("Weights", `/runs/${id}/weights`, {
+      name: `run-${id}.safetensors`,
+      label: `Weights of run ${id}`,
+    });
+    this.element = el(
+      "li",
+      {},
+      el(
+        "div",
+        { class: "what" },
+        el("span", { class: `swatch norm-${normalization}` }),
+        el("span", { class: "name" }, label),
+        el("span", { class: "quiet" }, `seed ${seed}`),
+      ),
+      el("div", { class: "where" }, this.#badge),
+      el("div", { class: "bar" }, this.#bar, this.#epochs),
+      this.#pace,
+      el("div", { class: "best" }, this.#accuracy, el("span", { class: "unseen" }, " test accuracy")),
+      el(
+        "div",
+        { class: "links" },
+        fileLink("Network", `/runs/${id}/architecture.png`, { label: `Network of run ${id}` }),
+        this.#trained,
+      ),
+      this.#error,
+    );
+  }
+
+  /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
+  update(run, { stalled, seconds, images, numTogether }) {
+    setStatus(this.#badge, run.status);
+    setProgress(this.#bar, { status: run.status, progress: run.epoch / run.epochs });
+    setText(this.#epochs, `${run.epoch} / ${run.epochs}`);
+    setText(this.#pace, describePace(run, { seconds, images, numTogether }));
+    this.#pace.title = run.device ?? "";
+    setText(this.#accuracy, percent(run.test_accuracy));
+    this.#trained.hidden = run.status !== "completed";
+    const trouble = run.error ?? (run.stalled === stalled ? null : run.stalled);
+    this.#error.hidden = trouble === null;
+    setText(this.#error, trouble ?? "");
+  }
+}
+
+/** What is left and how fast the device goes while a run is running; how long it took once it is over. */
+function describePace(run, { seconds, images, numTogether }) {
+  const { status, epoch, epochs, started_at: from, finished_at: to } = run;
+  const speed = seconds && images ? `${whole(Math.round(images / seconds))} images/s` : null;
+  if (status === "running" && seconds) {
+    const left = `${duration(seconds * numTogether * (epochs - epoch))} left`;
+    return [left, speed].filter(Boolean).join(" · ");
+  }
+  const took = from && to ? `took ${duration((new Date(to) - new Date(from)) / 1000)}` : null;
+  return status === "completed" ? [took, speed].filter(Boolean).join(" · ") : "";
+}

@@ -1,0 +1,194 @@
+/** Which configuration is better, as far as the seeds can tell: a ranking, and a verdict for every pair. */
+
+import { el, fill, note } from "../common/dom.js";
+import { makeFactors } from "./factors.js";
+import { capitalize, decimal, points } from "../common/format.js";
+import { OUTCOME_WORDS, SIGNS } from "./outcomes.js";
+import { makeRanking } from "./ranking.js";
+
+const ENOUGH_FOR_A_MATRIX = 2;
+
+export class Verdicts {
+  #ranking = el("div");
+  #matrix = el("div");
+  #detail = el("div", { class: "verdict", "aria-live": "polite" });
+  #warnings = el("div");
+  #factors = el("div");
+  #chosen = null;
+
+  /** `onReference` is called when another pick of pairs is wanted, see `reference`. */
+  constructor(configurations, { onReference }) {
+    this.looks = new Map(configurations.map((one) => [one.label, one]));
+    const options = configurations.map(({ label }) =>
+      el("option", { value: label }, `${label} with each other`),
+    );
+    this.menu = el("select", { id: "reference" }, el("option", { value: "" }, "Every pair"), options);
+    this.menu.addEventListener("change", onReference);
+    this.element = el(
+      "div",
+      { class: "verdicts" },
+      this.#warnings,
+      el("div", {}, el("h3", {}, "Ranking"), this.#ranking),
+      el(
+        "div",
+        {},
+        el("h3", {}, "Pairs"),
+        el("div", { class: "reference" }, this.menu),
+        this.#matrix,
+        this.#detail,
+      ),
+      this.#factors,
+    );
+    this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
+    fill(this.#ranking, note("empty", "The verdicts come when the first runs are completed."));
+  }
+
+  /** The one configuration that all others are compared with; none for every pair. */
+  get reference() {
+    return this.menu.value || null;
+  }
+
+  /** Both as the API gives them: the comparison, and the configurations of the results. */
+  update(comparison, results) {
+    const pairs = indexPairs(comparison.pairs);
+    this.#warn(comparison.warnings);
+    const findPair = (a, b) => pairs.get(key(a, b));
+    const ranking = makeRanking(comparison.configurations, { results, findPair, looks: this.looks });
+    fill(this.#ranking, ranking ?? note("empty", "Nothing to rank yet: no run is completed."));
+    this.#compare(comparison, pairs);
+    const factors = makeFactors(comparison.factors);
+    fill(this.#factors, factors && el("h3", {}, "Factor by factor"), factors);
+  }
+
+  #warn(warnings) {
+    const items = warnings.map((sentence) => el("li", {}, sentence));
+    fill(this.#warnings, items.length > 0 && note("warning", el("ul", {}, items)));
+  }
+
+  #compare({ configurations }, pairs) {
+    if (configurations.length < ENOUGH_FOR_A_MATRIX) {
+      return fill(this.#matrix, note("empty", "There is only one configuration, so nothing to compare."));
+    }
+    const numbers = configurations.map((_, index) => String(index + 1));
+    const head = numbers.map((number, index) =>
+      el(
+        "th",
+        { scope: "col", title: configurations[index] },
+        el("span", { "aria-hidden": true }, number),
+        unseen(configurations[index]),
+      ),
+    );
+    const rows = configurations.map((label, index) => {
+      if (this.reference !== null && this.reference !== label) return null;
+      const name = el("th", { scope: "row" }, el("span", { class: "number" }, numbers[index]), label);
+      return el(
+        "tr",
+        {},
+        name,
+        configurations.map((other) => this.#makeCell(label, other, pairs)),
+      );
+    });
+    const caption = el(
+      "caption",
+      { class: "unseen" },
+      "How the row's configuration does against the column's",
+    );
+    const table = el(
+      "table",
+      { class: "matrix" },
+      caption,
+      el("thead", {}, el("tr", {}, el("td"), head)),
+      el("tbody", {}, rows.filter(Boolean)),
+    );
+    fill(
+      this.#matrix,
+      el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Every pair" }, table),
+      matrixLegend(),
+    );
+    if (!pairs.has(this.#chosen))
+      fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
+    else this.#show(pairs.get(this.#chosen));
+  }
+
+  #makeCell(label, other, pairs) {
+    const pair = pairs.get(key(label, other));
+    if (pair === undefined) return el("td", { class: "self" });
+    const outcome = readOutcome(pair, label);
+    const difference =
+      pair.difference === null ? "" : signed(pair.a === label ? pair.difference : -pair.difference);
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: `pair ${outcome}`,
+        "aria-label": `${label} against ${other}: ${pair.verdict}`,
+        title: pair.verdict,
+      },
+      el("span", { "aria-hidden": true }, SIGNS[outcome]),
+      el("small", {}, difference),
+    );
+    button.addEventListener("click", () => {
+      this.#chosen = key(label, other);
+      this.#show(pair);
+    });
+    return el("td", {}, button);
+  }
+
+  #show(pair) {
+    const interval =
+      pair.ci_low === null ? "" : ` (95 % interval ${signed(pair.ci_low)} to ${signed(pair.ci_high)})`;
+    const facts = [
+      ["Difference", pair.difference === null ? "–" : `${signed(pair.difference)} points${interval}`],
+      [
+        "Exact p, Holm-adjusted",
+        `${decimal(pair.p_value, 3)}, ${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`,
+      ],
+      ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
+      ["Effect size", decimal(pair.effect_size, 2)],
+    ];
+    fill(
+      this.#detail,
+      el("h3", {}, `${pair.a} against ${pair.b}`),
+      el("p", { class: "strong" }, `${capitalize(pair.verdict)}.`),
+      el(
+        "dl",
+        {},
+        facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+      ),
+      pair.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),
+    );
+  }
+}
+
+function matrixLegend() {
+  const items = Object.entries(OUTCOME_WORDS).map(([name, words]) =>
+    el("li", {}, el("span", { class: `pair ${name}` }, SIGNS[name]), words),
+  );
+  return el("ul", { class: "outcomes quiet" }, items);
+}
+
+function readOutcome({ outcome, a }, label) {
+  if (outcome !== "a_better" && outcome !== "b_better") return outcome;
+  return (outcome === "a_better") === (a === label) ? "better" : "worse";
+}
+
+function indexPairs(pairs) {
+  return new Map(
+    pairs.flatMap((pair) => [
+      [key(pair.a, pair.b), pair],
+      [key(pair.b, pair.a), pair],
+    ]),
+  );
+}
+
+function key(a, b) {
+  return JSON.stringify([a, b]);
+}
+
+function signed(difference) {
+  return `${difference > 0 ? "+" : ""}${points(difference)}`;
+}
+
+function unseen(text) {
+  return el("span", { class: "unseen" }, text);
+}

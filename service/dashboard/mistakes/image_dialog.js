@@ -1,0 +1,88 @@
+/** One test image with the ten probabilities of every run, in a dialog that leads on to its neighbours. */
+
+import { AnswerCards } from "../common/answers.js";
+import { getJson } from "../common/api.js";
+import { el, failure, fill, note, setText } from "../common/dom.js";
+import { count } from "../common/format.js";
+
+export class ImageDialog {
+  #images = [];
+  #place = 0;
+  #asked = new AbortController();
+  #title = el("h2", { id: "image-title" });
+  #picture = el("img", { alt: "", width: 28, height: 28 });
+  #summary = el("p", { class: "quiet" });
+  #body = el("div", { class: "image-answers" });
+
+  constructor(experimentId, signal) {
+    this.path = `/experiments/${experimentId}/images`;
+    this.previous = el("button", { type: "button", on: { click: () => this.#go(-1) } }, "Previous");
+    this.next = el("button", { type: "button", on: { click: () => this.#go(1) } }, "Next");
+    const shut = () => this.element.close();
+    const close = el("button", { type: "button", class: "primary", on: { click: shut } }, "Close");
+    const head = el("div", {}, this.#title, this.#summary);
+    this.element = el(
+      "dialog",
+      { class: "image-dialog", "aria-labelledby": "image-title" },
+      el("header", {}, this.#picture, head),
+      this.#body,
+      el("div", { class: "row" }, this.previous, this.next, close),
+    );
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key === "ArrowLeft") this.#go(-1);
+      if (event.key === "ArrowRight") this.#go(1);
+    });
+    this.element.addEventListener("click", (event) => event.target === this.element && shut());
+    this.element.addEventListener("close", () => this.#asked.abort());
+    signal.addEventListener("abort", shut);
+  }
+
+  /** Show the image at `place` among `images`, which are those of GET /experiments/{id}/misclassified. */
+  open(images, place) {
+    this.#images = images;
+    this.#place = place;
+    this.element.showModal();
+    this.#load();
+  }
+
+  #go(step) {
+    const place = this.#place + step;
+    if (place < 0 || place >= this.#images.length) return;
+    this.#place = place;
+    this.#load();
+  }
+
+  async #load() {
+    this.#asked.abort();
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
+    const { index, image } = this.#images[this.#place];
+    this.#picture.src = image;
+    this.previous.disabled = this.#place === 0;
+    this.next.disabled = this.#place === this.#images.length - 1;
+    setText(this.#title, `Test image ${index}`);
+    setText(this.#summary, "");
+    fill(this.#body, note("loading", "Loading…"));
+    try {
+      const answer = await getJson(`${this.path}/${index}`, signal);
+      if (!signal.aborted) this.#show(answer);
+    } catch (error) {
+      if (!signal.aborted) fill(this.#body, failure(error, () => this.#load()));
+    }
+  }
+
+  #show({ index, true: truth, class_names: names, runs }) {
+    const right = runs.filter(({ predicted }) => predicted === truth).length;
+    setText(this.#title, `Test image ${index}: ${names[truth]}`);
+    setText(this.#summary, `${right} of ${count(runs.length, "run")} read it right.`);
+    const cards = new AnswerCards({ truth });
+    cards.show(runs.map((run) => describeRun(run, names)));
+    fill(this.#body, cards.element);
+    this.#body.scrollTop = 0;
+  }
+}
+
+/** A run as the cards take it, by label and seed. */
+function describeRun({ label, seed, predicted, ...run }, names) {
+  return { ...run, label: `${label}, seed ${seed}`, digit: predicted, class_name: names[predicted] };
+}

@@ -1,0 +1,202 @@
+/** The fields of a new experiment, each with a sentence, and the request that they mean. */
+
+import { el, fill } from "../common/dom.js";
+import { whole } from "../common/format.js";
+
+const NORMALIZATIONS = ["batch", "group", "layer", "instance", "none"];
+const PENALTIES = { none: "none", l1: "L1", l2: "L2", "l1+l2": "L1 + L2" };
+const GRID = "grid";
+/** What is meant where nothing is entered and no preset says otherwise. */
+const USUAL = {
+  seeds: 1,
+  epochs: 25,
+  batch_size: 128,
+  learning_rate: 0.04,
+  momentum: 0.9,
+  rotation_degrees: 6.9,
+  translation_pixels: 0,
+  scaling_percent: 0,
+  validation_size: "a twelfth of all",
+  priority: 0,
+};
+/** Fields of the recipe: title, and what it is in a sentence. */
+const RECIPE = {
+  batch_size: ["Batch size", "Images a training step looks at; batch norm takes its statistics over them."],
+  learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there."],
+  momentum: ["Momentum", "How much of the last step is in the next one."],
+  rotation_degrees: ["Rotation", "Training images are turned by up to so many degrees either way."],
+  translation_pixels: ["Translation", "They are moved by up to so many pixels each way."],
+  scaling_percent: ["Scaling", "They are made larger or smaller by up to so many percent."],
+  validation_size: ["Validation images", "Held out of training, to steer by in place of the test set."],
+  priority: ["Priority", "From −100 to 100; of what waits, the highest is trained first."],
+};
+const SCHEDULES = {
+  "": "as usual: plateau",
+  plateau: "plateau: lower when the validation loss stands still",
+  onecycle: "onecycle: up, then down to nothing",
+  constant: "constant: as it is",
+};
+
+export class ExperimentForm {
+  #grid;
+
+  constructor({ datasets, presets }) {
+    this.presets = new Map(presets.map((preset) => [preset.name, preset]));
+    this.#grid = el(
+      "div",
+      { class: "grid-fields" },
+      checks("Normalizations", "normalization", pairUp(NORMALIZATIONS), [
+        "batch",
+        "group",
+        "layer",
+        "instance",
+      ]),
+      hint("The layer after each 3×3 convolution; “none” leaves it out."),
+      checks("Penalties", "penalty", PENALTIES, ["none", "l2"]),
+      hint("Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². Each goes with every normalization."),
+      text(
+        "dropout",
+        "Dropout",
+        "Share of activations left out while training; several, with commas, are compared too.",
+        { placeholder: "0.01" },
+      ),
+    );
+    this.element = el(
+      "form",
+      { id: "experiment", class: "card composer-form", novalidate: true },
+      presetChoice(presets),
+      this.#grid,
+      el(
+        "div",
+        { class: "fields" },
+        described("dataset", "Data set", "What the networks learn to read.", datasetMenu(datasets)),
+        text("name", "Name", "How you find it again; made up if left empty.", { maxlength: 200 }),
+        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", {
+          min: 1,
+        }),
+        number("epochs", "Epochs", "How often a run goes through all training images.", { min: 1 }),
+      ),
+      el(
+        "details",
+        {},
+        el("summary", {}, "Recipe and priority"),
+        el("div", { class: "fields" }, recipeFields()),
+      ),
+    );
+    this.element.addEventListener("input", () => this.#fit());
+    this.#fit();
+  }
+
+  /** The request's body; what is left empty is left to the service. */
+  get body() {
+    const data = new FormData(this.element);
+    const preset = data.get("preset");
+    const body = { ...(preset === GRID ? { grid: readGrid(data) } : { preset }) };
+    for (const name of ["name", "dataset", "schedule"]) {
+      const value = data.get(name).trim();
+      if (value !== "") body[name] = value;
+    }
+    for (const name of ["seeds", "epochs", ...Object.keys(RECIPE)]) {
+      const value = data.get(name).trim();
+      // A browser keeps what is no number to itself; the service says what would be right.
+      if (this.element.elements[name].validity.badInput) body[name] = "no number";
+      else if (value !== "") body[name] = Number(value);
+    }
+    return body;
+  }
+
+  /** Show what belongs to the preset chosen: the grid's fields, and what an empty field means. */
+  #fit() {
+    const preset = this.presets.get(new FormData(this.element).get("preset"));
+    this.#grid.hidden = preset !== undefined;
+    const usual = { ...USUAL, ...(preset && { seeds: preset.num_seeds, ...preset.request }) };
+    for (const name of ["seeds", "epochs", ...Object.keys(RECIPE)]) {
+      this.element.elements[name].placeholder = String(usual[name]);
+    }
+  }
+}
+
+function readGrid(data) {
+  const grid = { normalization: data.getAll("normalization"), penalty: data.getAll("penalty") };
+  const dropout = data
+    .get("dropout")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+  // What is no number goes as it is: the service says what is wrong with it.
+  if (dropout.length > 0)
+    grid.dropout = dropout.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
+  return grid;
+}
+
+function presetChoice(presets) {
+  const card = (value, title, sentence, isChosen) => {
+    const input = el("input", { type: "radio", name: "preset", value, checked: isChosen });
+    const words = el("span", {}, el("strong", {}, title), el("span", { class: "quiet" }, sentence));
+    return el("label", { class: "preset" }, input, words);
+  };
+  const own = card(
+    GRID,
+    "Your own grid",
+    "Every normalization with every penalty that you tick below.",
+    true,
+  );
+  const cards = presets.map(({ name, title, description }) => card(name, title, description, false));
+  return el("fieldset", { class: "presets" }, el("legend", {}, "What to compare"), own, cards);
+}
+
+function recipeFields() {
+  const inputs = Object.entries(RECIPE).map(([name, [title, sentence]]) =>
+    number(name, title, sentence, { step: "any" }),
+  );
+  const options = Object.entries(SCHEDULES).map(([value, title]) => el("option", { value }, title));
+  const schedule = el("select", { id: "schedule", name: "schedule" }, options);
+  return [
+    ...inputs,
+    described("schedule", "Schedule", "How the learning rate changes over the epochs.", schedule),
+  ];
+}
+
+function datasetMenu(datasets) {
+  const options = datasets.map(({ name, title, train_size: size, is_present: isPresent }) => {
+    const state = isPresent ? `${whole(size)} images` : "downloaded first";
+    return el("option", { value: name }, `${title} (${state})`);
+  });
+  const menu = el("select", { id: "dataset", name: "dataset" });
+  fill(menu, options);
+  menu.value = (datasets.find((one) => one.is_present) ?? datasets[0])?.name;
+  return menu;
+}
+
+function checks(legend, name, titles, chosen) {
+  const boxes = Object.entries(titles).map(([value, title]) => {
+    const swatch = name === "normalization" && el("span", { class: `swatch norm-${value}` });
+    const input = el("input", { type: "checkbox", name, value, checked: chosen.includes(value) });
+    return el("label", {}, input, swatch, title);
+  });
+  return el("fieldset", { class: "checks" }, el("legend", {}, legend), boxes);
+}
+
+function number(name, title, sentence, attributes) {
+  const input = { type: "number", id: name, name, inputmode: "decimal", ...attributes };
+  return described(name, title, sentence, el("input", input));
+}
+
+function text(name, title, sentence, attributes) {
+  return described(name, title, sentence, el("input", { type: "text", id: name, name, ...attributes }));
+}
+
+/** A control under its label, above a sentence that explains it. */
+function described(id, title, sentence, control) {
+  control.setAttribute("aria-describedby", `${id}-hint`);
+  const words = el("p", { class: "hint", id: `${id}-hint` }, sentence);
+  return el("div", { class: "field" }, el("label", { for: id }, title), control, words);
+}
+
+function hint(sentence) {
+  return el("p", { class: "hint quiet" }, sentence);
+}
+
+function pairUp(names) {
+  return Object.fromEntries(names.map((name) => [name, name]));
+}

@@ -1,0 +1,1 @@
+"""Shared drawing tools for matplotlib figures."""

@@ -1,0 +1,1 @@
+"""Experiments over HTTP: submit, list, control, follow."""

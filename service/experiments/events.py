@@ -1,0 +1,137 @@
+"""An experiment's events as they happen, as server-sent events."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from lab.database.tables import EpochMetric
+from lab.runs.records import read_experiment
+from lab.runs.status import ACTIVE
+from service.dependencies import Lab, LabDep, SessionDep
+from service.experiments.event_cursor import (
+    decode_cursor,
+    encode_cursor,
+)
+from service.experiments.feed import (
+    POLL_SECONDS,
+    Snapshot,
+)
+from service.experiments.requests import RowId
+from service.experiments.responses import (
+    EpochOut,
+    ExperimentSummary,
+    view_epoch,
+)
+
+router = APIRouter(prefix="/experiments", tags=["experiments"])
+
+# How long a client is asked to wait before it connects again.
+RECONNECT_MILLISECONDS = 2_000
+
+
+@dataclass(kw_only=True)
+class Stream:
+    """How far one client has been told: the last epoch sent of each run, and what was said of the rest."""
+
+    experiment_id: int
+    epochs_sent: list[int]
+    version_sent: int = 0
+    summary_sent: ExperimentSummary | None = None
+
+
+def open_stream(
+    experiment_id: RowId,
+    session: SessionDep,
+    last_event_id: Annotated[str | None, Header(description="Id of the last event received.")] = None,
+    since: Annotated[
+        str | None,
+        Query(description="The same, for a first connection; 0 sends every epoch from the beginning."),
+    ] = None,
+) -> Stream:
+    """Find where the client stands; errors are told here, before the stream has begun.
+
+    Raises:
+        NotFoundError: there is no such experiment.
+        InvalidRequestError: the id is not one of this experiment's events.
+    """
+    recorded = [run.epoch for run in read_experiment(session, experiment_id).runs]
+    cursor = last_event_id or since
+    if cursor is None:
+        return Stream(experiment_id=experiment_id, epochs_sent=recorded)
+    epochs_sent = decode_cursor(cursor, num_runs=len(recorded))
+    return Stream(experiment_id=experiment_id, epochs_sent=list(map(min, epochs_sent, recorded)))
+
+
+@router.get("/{experiment_id}/events", response_class=EventSourceResponse)
+async def stream_events(
+    lab: LabDep, stream: Annotated[Stream, Depends(open_stream)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow the experiment: server-sent events, resumed by `Last-Event-ID`.
+
+    First `experiment`, as `GET /experiments/{id}` gives it; then, as they happen, `epoch` (one epoch's
+    figures), `run` (a run whose status or figures changed) and `summary` (the experiment without its runs).
+    `end` comes when no run will change any more, `deleted` when the experiment is; then the stream is closed.
+    """
+    snapshot = await lab.feed.read(stream.experiment_id)
+    if snapshot is not None:
+        stream.version_sent = max(snapshot.versions, default=0)
+        stream.summary_sent = _summarize(snapshot)
+        yield ServerSentEvent(
+            event="experiment",
+            data=snapshot.experiment,
+            id=encode_cursor(stream.epochs_sent),
+            retry=RECONNECT_MILLISECONDS,
+        )
+    while snapshot is not None:
+        async for event in _tell_changes(lab, stream, snapshot):
+            yield event
+        if snapshot.experiment.status not in (*ACTIVE, "paused"):
+            yield ServerSentEvent(event="end", data={"id": stream.experiment_id})
+            return
+        await asyncio.sleep(POLL_SECONDS)
+        if lab.is_stopping.is_set():
+            return
+        snapshot = await lab.feed.read(stream.experiment_id)
+    yield ServerSentEvent(event="deleted", data={"id": stream.experiment_id})
+
+
+async def _tell_changes(lab: Lab, stream: Stream, snapshot: Snapshot) -> AsyncIterator[ServerSentEvent]:
+    for index, epoch in await _find_new_epochs(lab, stream, snapshot):
+        stream.epochs_sent[index] = epoch.epoch
+        yield ServerSentEvent(event="epoch", data=epoch, id=encode_cursor(stream.epochs_sent))
+    for run, version in zip(snapshot.experiment.runs, snapshot.versions, strict=True):
+        if version > stream.version_sent:
+            yield ServerSentEvent(event="run", data=run)
+    stream.version_sent = max(stream.version_sent, *snapshot.versions, 0)
+    summary = _summarize(snapshot)
+    if summary != stream.summary_sent:
+        stream.summary_sent = summary
+        yield ServerSentEvent(event="summary", data=summary)
+
+
+async def _find_new_epochs(lab: Lab, stream: Stream, snapshot: Snapshot) -> list[tuple[int, EpochOut]]:
+    """The epochs that the client has not been sent, with their run's index."""
+    found: list[tuple[int, EpochMetric]] = []
+    behind: dict[int, int] = {}
+    for index, (metric, sent) in enumerate(zip(snapshot.last_metrics, stream.epochs_sent, strict=True)):
+        if metric is not None and metric.epoch == sent + 1:
+            found.append((index, metric))
+        elif metric is not None and metric.epoch > sent:
+            behind[metric.run_id] = index
+    if behind:
+        metrics = await run_in_threadpool(lab.feed.read_epochs, list(behind))
+        for run_id, index in behind.items():
+            sent = stream.epochs_sent[index]
+            found += [(index, metric) for metric in metrics[run_id] if metric.epoch > sent]
+    return [(index, view_epoch(metric)) for index, metric in found]
+
+
+def _summarize(snapshot: Snapshot) -> ExperimentSummary:
+    return ExperimentSummary(
+        **{name: getattr(snapshot.experiment, name) for name in ExperimentSummary.model_fields}
+    )

@@ -1,0 +1,103 @@
+"""What the streams of events read: each experiment once in a while, however many follow it."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from lab.database.engine import Database
+from lab.database.tables import EpochMetric
+from lab.errors import NotFoundError
+from lab.runs.records import (
+    read_experiment,
+    read_metrics,
+)
+from service.experiments.responses import (
+    ExperimentOut,
+    view_experiment,
+)
+
+POLL_SECONDS = 0.5
+# What nobody has asked for this long is forgotten.
+FORGET_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """An experiment at one moment.
+
+    ``versions`` numbers each run's last change, growing with time; ``last_metrics`` are the runs' last
+    epochs, None before the first. Both are in the order of ``experiment.runs``.
+    """
+
+    experiment: ExperimentOut
+    versions: list[int]
+    last_metrics: list[EpochMetric | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    answer: asyncio.Future[Snapshot | None]
+    asked_at: float
+
+
+class ExperimentFeed:
+    """Snapshots shared by all streams of one event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reads: dict[int, _Read] = {}
+        self._versions = itertools.count(1)
+
+    async def read(self, experiment_id: int) -> Snapshot | None:
+        """The experiment as it was at most ``POLL_SECONDS`` ago; None if it is deleted."""
+        read = self._reads.get(experiment_id)
+        if read is None or (read.answer.done() and time.monotonic() - read.asked_at >= POLL_SECONDS):
+            before = _find_snapshot(read)
+            read = _Read(
+                answer=asyncio.ensure_future(run_in_threadpool(self._read, experiment_id, before)),
+                asked_at=time.monotonic(),
+            )
+            self._forget()
+            self._reads[experiment_id] = read
+        # The stream that asked may be closed while others wait for the same answer.
+        return await asyncio.shield(read.answer)
+
+    def read_epochs(self, run_ids: Sequence[int]) -> dict[int, list[EpochMetric]]:
+        """Every recorded epoch of the runs."""
+        with self._database.transaction() as session:
+            return read_metrics(session, run_ids)
+
+    def _read(self, experiment_id: int, before: Snapshot | None) -> Snapshot | None:
+        try:
+            with self._database.transaction() as session:
+                record = read_experiment(session, experiment_id)
+        except NotFoundError:
+            return None
+        experiment = view_experiment(record)
+        version = next(self._versions)
+        versions = [version] * len(experiment.runs)
+        if before is not None:
+            known = zip(before.experiment.runs, before.versions, strict=True)
+            versions = [
+                known_version if run == known_run else version
+                for run, (known_run, known_version) in zip(experiment.runs, known, strict=True)
+            ]
+        return Snapshot(
+            experiment=experiment,
+            versions=versions,
+            last_metrics=[run.last_metric for run in record.runs],
+        )
+
+    def _forget(self) -> None:
+        oldest = time.monotonic() - FORGET_SECONDS
+        self._reads = {key: read for key, read in self._reads.items() if read.asked_at > oldest}
+
+
+def _find_snapshot(read: _Read | None) -> Snapshot | None:
+    if read is None or read.answer.cancelled() or read.answer.exception() is not None:
+        return None
+    return read.answer.result()

@@ -1,0 +1,163 @@
+"""Types and shapes of request bodies; ``lab.experiments.configs`` checks the values."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from lab.errors import InvalidConfigError
+from lab.experiments.configs import (
+    Normalization,
+    Penalize,
+    Schedule,
+)
+from lab.experiments.planning import (
+    MAX_RUNS,
+    ExperimentRequest,
+)
+
+# What fits the database's integers; a larger one would fail there.
+RowId = Annotated[int, Field(ge=1, lt=2**31)]
+Groups = Annotated[
+    StrictInt | list[StrictInt] | None,
+    Field(description="num_groups of group normalization: one number for every block, or one per block."),
+]
+OWN = Field(description="This configuration's own, in place of the experiment's.")
+OwnInt = Annotated[StrictInt | None, OWN]
+OwnFloat = Annotated[float | None, OWN]
+
+
+class StrictModel(BaseModel):
+    """A request body; a field it does not know is an error, since it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ConfigIn(StrictModel):
+    """One configuration; what is left out has RunConfig's default."""
+
+    normalization: Normalization = Field("batch", description="The layer after each 3×3 convolution.")
+    l1: float = Field(0.0, description="λ1 of the penalty λ1·Σ|w|; the study has 1e-4.")
+    l2: float = Field(0.0, description="λ2 of the penalty λ2·Σw²; the study has 1e-3.")
+    dropout: float = Field(0.01, description="Share of activations zeroed while training.")
+    groups: Groups = None
+    affine: StrictBool = Field(True, description="Whether the normalization learns γ and β.")
+    penalize: Penalize = Field(
+        "weights", description="Penalize all parameters, γ and β too, or the convolution weights alone."
+    )
+    label: str | None = Field(None, min_length=1, max_length=80, description="Name in tables and legends.")
+    epochs: OwnInt = None
+    batch_size: OwnInt = None
+    learning_rate: OwnFloat = None
+    momentum: OwnFloat = None
+    schedule: Annotated[Schedule | None, OWN] = None
+    rotation_degrees: OwnFloat = None
+    translation_pixels: OwnFloat = None
+    scaling_percent: OwnFloat = None
+    validation_size: OwnInt = None
+
+
+class GridIn(StrictModel):
+    """Values to combine with each other; a field of the recipe given here varies from run to run."""
+
+    normalization: list[Normalization] | None = None
+    penalty: list[Literal["none", "l1", "l2", "l1+l2"]] | None = None
+    l1: list[float] | None = None
+    l2: list[float] | None = None
+    dropout: list[float] | None = None
+    groups: list[Groups] | None = None
+    affine: list[StrictBool] | None = None
+    penalize: list[Penalize] | None = None
+    epochs: list[StrictInt] | None = None
+    batch_size: list[StrictInt] | None = None
+    learning_rate: list[float] | None = None
+    momentum: list[float] | None = None
+    schedule: list[Schedule] | None = None
+    rotation_degrees: list[float] | None = None
+    translation_pixels: list[float] | None = None
+    scaling_percent: list[float] | None = None
+    validation_size: list[StrictInt] | None = None
+
+
+class ExperimentIn(StrictModel):
+    """An experiment to queue. An empty body is the study: four configurations, one seed, 25 epochs."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {},
+                {"dataset": "digits", "epochs": 2},
+                {"dataset": "digits", "preset": "fair-grid", "epochs": 10},
+                {
+                    "dataset": "digits",
+                    "grid": {"normalization": ["batch", "group"], "penalty": ["none", "l2"]},
+                    "seeds": 6,
+                },
+            ]
+        },
+    )
+
+    name: str | None = Field(None, min_length=1, max_length=200)
+    dataset: str | None = Field(None, description="mnist, digits, fashion_mnist or kmnist.")
+    preset: str | None = Field(None, description="Name of an experiment that GET /presets describes.")
+    configs: list[ConfigIn] | None = Field(None, description="The configurations; or else a grid.")
+    grid: GridIn | None = Field(None, description="Every combination of the values listed.")
+    seeds: StrictInt | list[StrictInt] | None = Field(
+        None, description="How many seeds, from 0, or which ones; 1 if not given, or the preset's."
+    )
+    priority: StrictInt = Field(
+        0, description="From -100 to 100; queued runs of a higher priority are trained first."
+    )
+    epochs: StrictInt | None = None
+    batch_size: StrictInt | None = None
+    learning_rate: float | None = None
+    momentum: float | None = None
+    schedule: Schedule | None = None
+    rotation_degrees: float | None = Field(
+        None, description="Training images are turned by up to so many degrees either way."
+    )
+    translation_pixels: float | None = Field(None, description="They are moved by up to so many pixels.")
+    scaling_percent: float | None = Field(
+        None, description="They are made larger or smaller by up to so many percent."
+    )
+    validation_size: StrictInt | None = Field(
+        None, description="Training images held out; a twelfth of them if not given, none in the study."
+    )
+
+    def to_request(self) -> ExperimentRequest:
+        """The request in the domain's words.
+
+        Raises:
+            InvalidConfigError: seeds is a count that no experiment can have.
+        """
+        seeds = self.seeds
+        if isinstance(seeds, int):
+            if not 1 <= seeds <= MAX_RUNS:
+                raise InvalidConfigError(
+                    f"seeds is {seeds}; it must be a count from 1 to {MAX_RUNS}, or a list."
+                )
+            seeds = list(range(seeds))
+        given: dict[str, Any] = self.model_dump(exclude_none=True)
+        shared = ("name", "dataset", "preset", "configs", "grid", "seeds", "priority")
+        return ExperimentRequest(
+            name=self.name,
+            preset=self.preset,
+            configs=given.get("configs"),
+            grid=given.get("grid"),
+            seeds=seeds,
+            recipe={name: value for name, value in given.items() if name not in shared},
+            priority=self.priority,
+        )
+
+
+class PredictionIn(StrictModel):
+    """A picture to read, as base64 of a file or as 28×28 numbers, and which run is to read it."""
+
+    image: str | None = Field(None, description="A picture file in base64, with or without a data: prefix.")
+    pixels: Any = Field(None, description="28 lists of 28 numbers, 0–255 or 0–1.")
+    run_id: RowId | None = None
+    experiment_id: RowId | None = None
+    normalization: Normalization | None = None
+    best_per_configuration: bool = Field(
+        False, description="Of runs with the same label, which differ in the seed, ask the best alone."
+    )

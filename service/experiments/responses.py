@@ -1,0 +1,180 @@
+"""What the API gives of experiments and runs."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from lab.database.tables import EpochMetric
+from lab.runs.experiment_list import ListedExperiment
+from lab.runs.records import (
+    ExperimentRecord,
+    RunRecord,
+)
+from lab.runs.status import Status
+from service.results.runs import find_warnings
+
+
+class RunOut(BaseModel):
+    """One run: its configuration, where it stands, and its latest figures: accuracies 0–1, losses in nats."""
+
+    id: int
+    experiment_id: int
+    label: str
+    normalization: str
+    penalty: str
+    l1: float
+    l2: float
+    dropout: float
+    groups: list[int] | None
+    affine: bool
+    penalize: str
+    seed: int
+    dataset: str
+    status: Status
+    epoch: int = Field(description="Last epoch recorded; 0 before the first.")
+    epochs: int
+    train_accuracy: float | None
+    validation_accuracy: float | None
+    test_accuracy: float | None
+    train_loss: float | None
+    test_loss: float | None
+    recipe: dict[str, Any]
+    device: str | None
+    variant: str | None = Field(description="Which engine trains it; its figures depend on that.")
+    bundle: list[int] = Field(description="The runs its last attempt trained together, this one too.")
+    worker: str | None = Field(description="Which worker trains it, while it is running.")
+    error: str | None = Field(description="Why the run failed, in a sentence.")
+    stalled: str | None = Field(description="Why it does not go on although it should, in a sentence.")
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class ExperimentSummary(BaseModel):
+    """An experiment in a list."""
+
+    id: int
+    name: str
+    status: Status
+    dataset: str
+    preset: str | None
+    priority: int = Field(description="Queued runs of a higher priority are trained first.")
+    progress: float = Field(description="Share of all epochs done, 0–1.")
+    stalled: str | None = Field(description="Why nothing moves although it should, in a sentence.")
+    num_runs: int
+    num_runs_by_status: dict[Status, int]
+    best_test_accuracy: float | None = Field(
+        description="Highest of its runs' latest epochs; no run's epoch is picked on the test set."
+    )
+    created_at: datetime
+
+
+class ExperimentOut(ExperimentSummary):
+    """An experiment with its runs."""
+
+    runs: list[RunOut]
+    warnings: list[str] = Field(description="What keeps its figures from saying more.")
+
+
+class EpochOut(BaseModel):
+    """What one epoch of one run gave; accuracies 0–1, losses in nats."""
+
+    run_id: int
+    epoch: int
+    learning_rate: float
+    seconds: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    test_loss: float
+    test_accuracy: float
+
+
+class ExperimentPage(BaseModel):
+    """Experiments, newest first; ``next_cursor`` leads to the older ones."""
+
+    experiments: list[ExperimentSummary]
+    next_cursor: int | None
+
+
+RECIPE_FIELDS = (
+    "batch_size",
+    "learning_rate",
+    "momentum",
+    "schedule",
+    "schedule_metric",
+    "rotation_degrees",
+    "translation_pixels",
+    "scaling_percent",
+    "validation_size",
+)
+
+
+def view_run(run: RunRecord) -> RunOut:
+    """The run as the API gives it."""
+    config, metric = run.config, run.last_metric
+    return RunOut(
+        id=run.id,
+        experiment_id=run.experiment_id,
+        label=config.label,
+        normalization=config.normalization,
+        penalty=config.penalty,
+        l1=config.l1,
+        l2=config.l2,
+        dropout=config.dropout,
+        groups=list(config.num_groups) or None,
+        affine=config.affine,
+        penalize=config.penalize,
+        seed=config.seed,
+        dataset=config.dataset,
+        status=run.status,
+        epoch=run.epoch,
+        epochs=config.epochs,
+        train_accuracy=metric.train_accuracy if metric else None,
+        validation_accuracy=metric.validation_accuracy if metric else None,
+        test_accuracy=metric.test_accuracy if metric else None,
+        train_loss=metric.train_loss if metric else None,
+        test_loss=metric.test_loss if metric else None,
+        recipe={name: getattr(config, name) for name in RECIPE_FIELDS},
+        device=run.device,
+        variant=run.variant,
+        bundle=run.bundle,
+        worker=run.worker,
+        error=run.error,
+        stalled=run.stalled,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def view_epoch(metric: EpochMetric) -> EpochOut:
+    """The epoch as the API gives it."""
+    return EpochOut.model_validate(metric, from_attributes=True)
+
+
+def view_summary(experiment: ListedExperiment) -> ExperimentSummary:
+    """The experiment as a list gives it."""
+    return ExperimentSummary(num_runs=sum(experiment.num_runs_by_status.values()), **vars(experiment))
+
+
+def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
+    """The experiment as the API gives it."""
+    accuracies = [run.last_metric.test_accuracy for run in experiment.runs if run.last_metric]
+    return ExperimentOut(
+        id=experiment.id,
+        name=experiment.name,
+        status=experiment.status,
+        dataset=experiment.dataset,
+        preset=experiment.preset,
+        priority=experiment.priority,
+        progress=experiment.progress,
+        stalled=experiment.stalled,
+        num_runs=len(experiment.runs),
+        num_runs_by_status=dict(Counter(run.status for run in experiment.runs)),
+        best_test_accuracy=max(accuracies, default=None),
+        created_at=experiment.created_at,
+        runs=[view_run(run) for run in experiment.runs],
+        warnings=find_warnings([run.config for run in experiment.runs]),
+    )

@@ -1,0 +1,165 @@
+"""Submit an experiment, plan one, and the presets to begin with."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Response
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from lab.datasets.load import (
+    DatasetInfo,
+    choose_default_dataset,
+    ensure_dataset,
+    find_dataset,
+)
+from lab.experiments.planning import (
+    ExperimentSpec,
+    plan_experiment,
+)
+from lab.experiments.presets import PRESETS
+from lab.runs.control import submit_experiment
+from lab.runs.durations import estimate_duration
+from lab.runs.records import read_experiment
+from service.comparison.verdicts import describe_reach
+from service.dependencies import LabDep, SessionDep
+from service.experiments.requests import ExperimentIn
+from service.experiments.responses import (
+    ExperimentOut,
+    view_experiment,
+)
+from service.results.runs import find_warnings
+
+router = APIRouter(tags=["experiments"])
+
+
+class EstimateOut(BaseModel):
+    """How long an experiment takes once its turn has come, and how that is known."""
+
+    estimated_seconds: float | None = Field(description="null where nothing alike was trained before.")
+    estimate_basis: str = Field(description="What the estimate rests on, or why there is none.")
+
+
+class SubmittedOut(ExperimentOut, EstimateOut):
+    """An experiment just queued."""
+
+
+class PlanOut(EstimateOut):
+    """What a request would queue."""
+
+    name: str
+    dataset: str
+    preset: str | None
+    configurations: list[str] = Field(description="Their labels.")
+    seeds: list[int]
+    num_runs: int
+    warnings: list[str] = Field(description="What the figures could not say, by the plan itself.")
+
+
+class PresetOut(BaseModel):
+    """An experiment to be asked for by name."""
+
+    name: str
+    title: str
+    description: str
+    request: dict[str, Any] = Field(description="The body that asks for the same runs.")
+    num_configurations: int
+    num_seeds: int
+
+
+class PresetsOut(BaseModel):
+    """The presets there are."""
+
+    presets: list[PresetOut]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A request and what it means."""
+
+    body: ExperimentIn
+    spec: ExperimentSpec
+    dataset: DatasetInfo
+
+
+def read_plan(lab: LabDep, body: ExperimentIn | None = None) -> Planned:
+    """Spell out what is asked for.
+
+    Raises:
+        InvalidConfigError: it could not be trained.
+    """
+    body, settings = body or ExperimentIn(), lab.settings
+    name = body.dataset or choose_default_dataset(settings.default_dataset, data_dir=settings.data_dir)
+    dataset = find_dataset(name)
+    return Planned(body, plan_experiment(body.to_request(), dataset=dataset), dataset)
+
+
+PlannedDep = Annotated[Planned, Depends(read_plan)]
+
+
+def read_plan_with_data(lab: LabDep, planned: PlannedDep) -> Planned:
+    """The same, once its data set is there; to download it may take minutes, so that no turn is held.
+
+    Raises:
+        DatasetUnavailableError: it cannot be had.
+    """
+    ensure_dataset(planned.dataset, data_dir=lab.settings.data_dir)
+    return planned
+
+
+@router.post("/experiments", status_code=202)
+def create_experiment(
+    response: Response,
+    lab: LabDep,
+    planned: Annotated[Planned, Depends(read_plan_with_data)],
+    session: SessionDep,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> SubmittedOut:
+    """Queue an experiment. An empty body is the study: four configurations, one seed, 25 epochs.
+
+    The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET. A request repeated with the
+    same `Idempotency-Key` gives the same experiment, so that a lost answer can be asked for again.
+    """
+    estimate = _estimate(session, planned.spec)
+    experiment_id = submit_experiment(
+        session,
+        lab.queue,
+        spec=planned.spec,
+        request=planned.body.model_dump(exclude_unset=True),
+        idempotency_key=idempotency_key,
+    )
+    response.headers["Location"] = f"/experiments/{experiment_id}"
+    experiment = view_experiment(read_experiment(session, experiment_id))
+    return SubmittedOut(**vars(experiment), **vars(estimate))
+
+
+@router.post("/experiments/plan")
+def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
+    """What the same body would queue, and roughly how long it would take; nothing is queued."""
+    spec = planned.spec
+    labels = list(dict.fromkeys(run.label for run in spec.runs))
+    seeds = list(dict.fromkeys(run.seed for run in spec.runs))
+    num_pairs = len(labels) * (len(labels) - 1) // 2
+    return PlanOut(
+        name=spec.name,
+        dataset=spec.dataset,
+        preset=spec.preset,
+        configurations=labels,
+        seeds=seeds,
+        num_runs=len(spec.runs),
+        warnings=[*find_warnings(spec.runs), *describe_reach(len(seeds), num_pairs=num_pairs)],
+        **vars(_estimate(session, spec)),
+    )
+
+
+@router.get("/presets")
+def show_presets() -> PresetsOut:
+    """Experiments by name, each with the request that it stands for."""
+    return PresetsOut(
+        presets=[PresetOut.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
+    )
+
+
+def _estimate(session: Session, spec: ExperimentSpec) -> EstimateOut:
+    found = estimate_duration(session, spec.runs, dataset=spec.dataset)
+    return EstimateOut(estimated_seconds=found.seconds, estimate_basis=found.basis)

@@ -1,0 +1,1 @@
+"""Misclassified test images and confusion matrices."""

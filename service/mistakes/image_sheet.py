@@ -1,0 +1,142 @@
+"""A sheet of the test images that several runs got wrong: each once, with who took it for what."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from service.drawing.canvas import (
+    INK,
+    QUIET_INK,
+    clean_text,
+    draw_notice,
+    start_canvas,
+)
+from service.drawing.palette import (
+    NORMALIZATION_COLORS,
+    OTHER_COLOR,
+)
+from service.mistakes.run_sheet import format_confidence
+
+MOST_TILES = 30
+COLUMNS = 3
+MOST_ANSWERS = 3
+
+MARGIN, HEADER, PICTURE, TILE_WIDTH, TILE_HEIGHT = 0.45, 1.05, 1.1, 4.5, 1.52
+"""Inches, as are all lengths here."""
+
+MOST_LETTERS = 46
+"""Of a line beside a picture."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongAnswer:
+    """A class that an image was taken for, and the runs that did: each run's label and normalization.
+
+    ``confidence`` is the highest probability that one of them gave the class.
+    """
+
+    predicted: str
+    labels: tuple[str, ...]
+    normalizations: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissedImage:
+    """One test image, (28, 28) uint8, that some of ``num_runs`` runs took for something else."""
+
+    index: int
+    image: NDArray[np.uint8]
+    true: str
+    num_runs: int
+    answers: tuple[WrongAnswer, ...]
+
+    @property
+    def num_missed(self) -> int:
+        """How many runs were wrong."""
+        return sum(len(answer.labels) for answer in self.answers)
+
+
+def draw_shared_mistakes(
+    images: Sequence[MissedImage], *, title: str, num_total: int, num_columns: int = COLUMNS
+) -> Figure:
+    """The first ``MOST_TILES`` images in the order given, of ``num_total`` that there are in all."""
+    if not images:
+        return draw_notice(title, message="None of the runs asked for misses such an image.")
+    shown = images[:MOST_TILES]
+    columns = min(num_columns, max(len(shown), 2))
+    height = HEADER + ceil(len(shown) / columns) * TILE_HEIGHT
+    figure, canvas = start_canvas(2 * MARGIN + columns * TILE_WIDTH, height)
+    max_length = int(figure.get_figwidth() * 8)
+    canvas.text(MARGIN, 0.38, clean_text(title, max_length=max_length), va="center", fontsize=15, color=INK)
+    words = (
+        f"{_describe_number(len(shown), num_total)}. Beside each: what it was taken for, how surely, by whom."
+    )
+    canvas.text(MARGIN, 0.72, words, va="center", fontsize=9.5, color=QUIET_INK)
+    for place, missed in enumerate(shown):
+        row, column = divmod(place, columns)
+        _draw_tile(canvas, missed, left=MARGIN + column * TILE_WIDTH, top=HEADER + row * TILE_HEIGHT)
+    return figure
+
+
+def _draw_tile(canvas: Axes, missed: MissedImage, *, left: float, top: float) -> None:
+    # The canvas counts downwards, so that the picture's lower edge is the larger number.
+    extent = (left, left + PICTURE, top + PICTURE, top)
+    canvas.imshow(
+        missed.image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="auto"
+    )
+    beside, runs = left + PICTURE + 0.14, f"{missed.num_missed} of {missed.num_runs} runs"
+    head = f"{clean_text(missed.true, max_length=13)}: missed by {runs}"
+    _write(canvas, (beside, top + 0.08), head, size=9.5)
+    _write(canvas, (left, top + PICTURE + 0.1), f"#{missed.index}", size=7, color=QUIET_INK)
+    for line, answer in enumerate(missed.answers[:MOST_ANSWERS]):
+        _draw_answer(canvas, answer, left=beside, top=top + 0.31 + 0.32 * line)
+    if len(missed.answers) > MOST_ANSWERS:
+        rest = ", ".join(answer.predicted for answer in missed.answers[MOST_ANSWERS:])
+        words = clean_text(f"also taken for {rest}", max_length=MOST_LETTERS)
+        _write(canvas, (beside, top + 1.27), words, size=7.5, color=QUIET_INK)
+
+
+def _draw_answer(canvas: Axes, answer: WrongAnswer, *, left: float, top: float) -> None:
+    """The class and how surely, a dot in the color of each normalization, and below who it was in words."""
+    share = format_confidence(answer.confidence)
+    sure = share if len(answer.labels) == 1 else f"up to {share}"
+    name = f"→ {clean_text(answer.predicted, max_length=13)}"
+    _write(canvas, (left, top), name, size=9.5)
+    start = left + 0.3 + 0.085 * len(name)
+    _write(canvas, (start, top), sure, size=8, color=QUIET_INK)
+    for place, normalization in enumerate(sorted(set(answer.normalizations))):
+        dot = left + 0.04 + 0.12 * place
+        color = NORMALIZATION_COLORS.get(normalization, OTHER_COLOR)
+        canvas.plot(dot, top + 0.155, "o", markersize=5, color=color, markeredgewidth=0)
+    words = _name_runs(answer)
+    _write(canvas, (left + 0.1 + 0.12 * len(set(answer.normalizations)), top + 0.155), words, size=7)
+
+
+def _name_runs(answer: WrongAnswer) -> str:
+    """Each configuration with its number of runs if more than one; shorter where that is too long."""
+    for names in (answer.labels, answer.normalizations):
+        counts = Counter(names)
+        words = ", ".join(f"{name} ×{n}" if n > 1 else name for name, n in counts.most_common())
+        if len(words) <= MOST_LETTERS:
+            return clean_text(words, max_length=MOST_LETTERS)
+    words = f"{len(answer.labels)} runs: {', '.join(sorted(set(answer.normalizations)))}"
+    return clean_text(words, max_length=MOST_LETTERS)
+
+
+def _write(canvas: Axes, place: tuple[float, float], words: str, *, size: float, color: str = INK) -> None:
+    canvas.text(*place, words, va="center", fontsize=size, color=color)
+
+
+def _describe_number(num_shown: int, num_total: int) -> str:
+    if num_total == 1:
+        return "The only image missed"
+    if num_shown < num_total:
+        return f"{num_shown} of {num_total} images missed, those that most runs miss first"
+    return f"All {num_total} images missed, those that most runs miss first"

@@ -1,0 +1,33 @@
+"""The test pictures that finished runs were measured on, for sheets and labels."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.datasets.load import (
+    ImageSet,
+    load_dataset,
+)
+
+
+class ImageStore:
+    """Reads each data set's test pictures once; safe to share between threads."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self._sets: dict[str, ImageSet] = {}
+        self._loading = threading.Lock()
+
+    def read(self, dataset: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Pictures (N, 28, 28) uint8 and their classes (N,).
+
+        Raises:
+            DatasetUnavailableError: the files are not there and cannot be downloaded.
+        """
+        with self._loading:
+            if dataset not in self._sets:
+                self._sets[dataset] = load_dataset(dataset, data_dir=self._data_dir).test
+        test_set = self._sets[dataset]
+        return test_set.images.numpy(), test_set.labels.numpy()

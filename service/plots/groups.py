@@ -1,0 +1,109 @@
+"""An experiment's runs as figures take them: by configuration, by batch size, by what sets them apart."""
+
+from collections.abc import Sequence
+
+from lab.database.tables import EpochMetric
+from lab.experiments.configs import RunConfig
+from lab.runs.records import (
+    ExperimentRecord,
+    RunRecord,
+)
+from service.comparison.grid import (
+    FACTORS,
+    describe_level,
+    read_settings,
+)
+from service.drawing.palette import Configuration
+from service.plots.batch_sizes import BatchSizePoint
+from service.plots.curves import RunCurves
+from service.plots.ranking import RankedConfiguration
+
+
+def group_by_label(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
+    """Each configuration's label with its runs, which differ in the seed alone."""
+    groups: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        groups.setdefault(run.config.label, []).append(run)
+    return groups
+
+
+def make_curves(run: RunRecord, metrics: Sequence[EpochMetric]) -> RunCurves:
+    """The run's recorded epochs as lists."""
+    config = run.config
+    return RunCurves(
+        run_id=run.id,
+        label=config.label,
+        normalization=config.normalization,
+        penalty=config.penalty,
+        seed=config.seed,
+        epochs=[row.epoch for row in metrics],
+        train_loss=[row.train_loss for row in metrics],
+        train_accuracy=[row.train_accuracy for row in metrics],
+        validation_loss=[row.validation_loss for row in metrics],
+        validation_accuracy=[row.validation_accuracy for row in metrics],
+        test_loss=[row.test_loss for row in metrics],
+        test_accuracy=[row.test_accuracy for row in metrics],
+    )
+
+
+def rank_configurations(experiment: ExperimentRecord) -> list[RankedConfiguration]:
+    """Each configuration with a completed run and their final accuracies, the best mean first."""
+    ranked = [
+        RankedConfiguration(
+            label=label,
+            normalization=runs[0].config.normalization,
+            accuracies=accuracies,
+        )
+        for label, runs in group_by_label(experiment.runs).items()
+        if (accuracies := _list_accuracies(runs))
+    ]
+    return sorted(ranked, key=lambda one: -sum(one.accuracies) / len(one.accuracies))
+
+
+def make_batch_size_points(experiment: ExperimentRecord) -> list[BatchSizePoint]:
+    """Each configuration at its batch size, on the line of those that differ in nothing else."""
+    groups = group_by_label(experiment.runs)
+    names = describe_differences([runs[0].config for runs in groups.values()], leave_out=("batch_size",))
+    return [
+        BatchSizePoint(
+            line=Configuration(
+                label=names[label],
+                normalization=runs[0].config.normalization,
+                penalty=runs[0].config.penalty,
+            ),
+            batch_size=runs[0].config.batch_size,
+            accuracies=_list_accuracies(runs),
+        )
+        for label, runs in groups.items()
+    ]
+
+
+def describe_differences(configs: Sequence[RunConfig], *, leave_out: Sequence[str]) -> dict[str, str]:
+    """By each configuration's label, its levels of the factors that vary, but those left out, in words.
+
+    Configurations that differ in nothing but the factors left out get the same words.
+    """
+    settings = [read_settings(config) for config in configs]
+    varying = [
+        name
+        for name in FACTORS
+        if name not in leave_out and len({repr(each[name]) for each in settings} - {"None"}) > 1
+    ]
+    return {
+        config.label: ", ".join(_describe(name, each[name]) for name in varying if each[name] is not None)
+        for config, each in zip(configs, settings, strict=True)
+    }
+
+
+def _describe(name: str, value: object) -> str:
+    level = describe_level(name, value)
+    if name == "normalization":
+        return "no norm" if level == "none" else level
+    if name == "penalty":
+        return "no penalty" if level == "none" else level.upper().replace("+", " + ")
+    return f"{name.replace('_', ' ')} {level}"
+
+
+def _list_accuracies(runs: Sequence[RunRecord]) -> list[float]:
+    """Final test accuracies of the completed ones."""
+    return [run.last_metric.test_accuracy for run in runs if run.is_completed and run.last_metric]

@@ -1,0 +1,1 @@
+"""Digit prediction: from an uploaded picture to an answer."""

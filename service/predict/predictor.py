@@ -1,0 +1,112 @@
+"""Reads a prepared picture with trained networks."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lab.database.safetensors import decode_tensors
+from lab.datasets.load import DATASETS
+from lab.datasets.pixels import normalize_pixels
+from lab.experiments.configs import RunConfig
+from lab.networks.build import build_network
+from lab.runs.records import RunRecord
+from service.predict.saliency import compute_saliency
+
+# A network is 32 to 260 KB; fewer than there are configurations to answer would mean none is found again.
+MAX_CACHED_NETWORKS = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What one network made of a picture; ``probabilities`` has ten numbers that sum to 1."""
+
+    run: RunRecord
+    digit: int
+    confidence: float
+    probabilities: list[float]
+
+
+class Predictor:
+    """Keeps the networks that were asked last; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._networks: OrderedDict[int, nn.Module] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(
+        self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
+    ) -> Reading:
+        """Have the completed ``run`` read ``pixels`` (28, 28); its weights are asked for once."""
+        network = self._find_network(run, read_weights)
+        return _read(network, _scale(pixels), run)
+
+    def explain(
+        self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
+    ) -> tuple[Reading, list[list[float]]]:
+        """What ``read`` gives, and each pixel's share in it (28, 28), see ``compute_saliency``."""
+        network = self._find_network(run, read_weights)
+        picture = _scale(pixels)
+        reading = _read(network, picture, run)
+        saliency: list[list[float]] = compute_saliency(network, picture, digit=reading.digit).tolist()
+        return reading, saliency
+
+    def _find_network(self, run: RunRecord, read_weights: Callable[[], bytes]) -> nn.Module:
+        with self._lock:
+            network = self._networks.get(run.id)
+            if network is None:
+                network = load_network(run.config, read_weights())
+                self._networks[run.id] = network
+            self._networks.move_to_end(run.id)
+            if len(self._networks) > MAX_CACHED_NETWORKS:
+                self._networks.popitem(last=False)
+        return network
+
+
+def load_network(config: RunConfig, weights: bytes) -> nn.Module:
+    """The trained network of ``config``, in eval mode on the CPU."""
+    network = build_network(config)
+    network.load_state_dict(decode_tensors(weights))
+    return network.eval().requires_grad_(False)
+
+
+def _scale(pixels: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(pixels).float() / 255
+
+
+def _read(network: nn.Module, picture: Tensor, run: RunRecord) -> Reading:
+    with torch.inference_mode():
+        probabilities = network(normalize_pixels(picture.unsqueeze(0))).exp().squeeze(0).tolist()
+    digit = max(range(len(probabilities)), key=probabilities.__getitem__)
+    return Reading(run=run, digit=digit, confidence=probabilities[digit], probabilities=probabilities)
+
+
+def rank_runs(runs: list[RunRecord]) -> list[RunRecord]:
+    """Best first among the completed ``runs``: MNIST before the embedded digits, then by accuracy.
+
+    Accuracy is that on the validation images, or, where none were held out, on the test images.
+    """
+
+    def merit(run: RunRecord) -> tuple[bool, bool, float]:
+        metric = run.last_metric
+        accuracy = 0.0
+        if metric is not None:
+            accuracy = (
+                metric.validation_accuracy if metric.validation_accuracy is not None else metric.test_accuracy
+            )
+        return DATASETS[run.config.dataset].shows_digits, run.config.dataset == "mnist", accuracy
+
+    return sorted(runs, key=merit, reverse=True)
+
+
+def keep_best_per_configuration(ranked: list[RunRecord]) -> list[RunRecord]:
+    """Of the ``ranked`` runs with one label, which differ in their seeds, the first; in the same order."""
+    best: dict[str, RunRecord] = {}
+    for run in ranked:
+        best.setdefault(run.config.label, run)
+    return list(best.values())

@@ -1,0 +1,43 @@
+"""The request that repeats an experiment, whatever presets have come to mean since it was made."""
+
+from typing import Any
+
+from lab.datasets.load import DATASETS
+from lab.errors import InvalidConfigError
+from lab.experiments.configs import RunConfig
+from lab.experiments.planning import plan_experiment
+from lab.runs.records import ExperimentRecord
+from service.experiments.requests import (
+    ConfigIn,
+    ExperimentIn,
+)
+
+
+def find_repeating_request(experiment: ExperimentRecord, request: dict[str, Any]) -> dict[str, Any] | None:
+    """A body of POST /experiments that means exactly the runs there are; None if there is none today.
+
+    It is ``request``, what was asked, with data set and seeds spelled out; or, if that has come to mean
+    something else, every configuration spelled out.
+    """
+    runs = [run.config for run in experiment.runs]
+    seeds = list(dict.fromkeys(config.seed for config in runs))
+    shared = {
+        "dataset": experiment.dataset,
+        "seeds": len(seeds) if seeds == list(range(len(seeds))) else seeds,
+    }
+    configs = {config.label: _spell_out(config) for config in runs}
+    spelled_out = {"name": experiment.name, **shared, "configs": list(configs.values())}
+    candidates = ({**request, **shared}, spelled_out)
+    return next((body for body in candidates if _plan(body, dataset=experiment.dataset) == runs), None)
+
+
+def _plan(body: dict[str, Any], *, dataset: str) -> list[RunConfig] | None:
+    try:
+        spec = plan_experiment(ExperimentIn.model_validate(body).to_request(), dataset=DATASETS[dataset])
+    except (InvalidConfigError, ValueError):
+        return None
+    return list(spec.runs)
+
+
+def _spell_out(config: RunConfig) -> dict[str, Any]:
+    return {name: value for name, value in config.to_json().items() if name in ConfigIn.model_fields}

@@ -1,0 +1,64 @@
+"""Where a report's figures come from: devices, versions, seeds, and the request that repeats them."""
+
+import json
+import platform
+import shlex
+from collections import Counter
+from importlib.metadata import version
+
+from lab.runs.records import RunRecord
+from lab.wording import count_words
+from service.report.blocks import Bullets, Code, Paragraph, Section, Table
+from service.report.data import Material
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "scikit-learn",
+    "matplotlib",
+    "sqlalchemy",
+    "dbos",
+    "fastapi",
+)
+
+
+def write_provenance(material: Material, *, base_url: str) -> Section:
+    """How to repeat the experiment, and what else its figures depend on."""
+    words = "This request queues the same runs with the same seeds:"
+    if material.repeating_request is None:
+        words = "No request of this version means the same runs. What was asked at the time:"
+    body = json.dumps(material.repeating_request or material.request, ensure_ascii=False)
+    devices = Counter(_describe_device(run) for run in material.experiment.runs if run.device)
+    trained = [f"{device}: {count_words(number, 'run')}" for device, number in devices.items()]
+    seconds = sum(row.seconds for row in material.rows)
+    return Section(
+        "repeat",
+        "How to repeat it",
+        [
+            Paragraph(words),
+            Code(f"curl -X POST {base_url}/experiments -d {shlex.quote(body)}"),
+            Paragraph(
+                "The same configuration, seed, device, engine, number of threads and PyTorch give the same "
+                "numbers, bit for bit. On another device or version they differ as another seed would."
+            ),
+            Bullets(
+                [
+                    f"Seeds: {', '.join(map(str, material.seeds))}.",
+                    f"Trained on: {'; '.join(trained) or 'nothing yet'}.",
+                    f"Training time recorded: {seconds:,.0f} s, summed over "
+                    f"{count_words(len(material.experiment.runs), 'run')}.",
+                ]
+            ),
+            Table(
+                headings=("what the service runs with", "version"),
+                rows=[("Python", platform.python_version()), *((name, version(name)) for name in PACKAGES)],
+            ),
+        ],
+    )
+
+
+def _describe_device(run: RunRecord) -> str:
+    return f"{run.device}, engine {run.variant}" if run.variant else str(run.device)

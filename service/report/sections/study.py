@@ -1,0 +1,194 @@
+"""What the data support of the study's conclusions, point by point."""
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from lab.wording import join_words
+from service.comparison.schemas import ComparisonOut
+from service.comparison.verdicts import Question, judge
+from service.report.blocks import Block, Code, Finding, Table
+from service.report.data import Material
+from service.report.sections.leads import (
+    Lead,
+    find_lead,
+    write_difference,
+    write_points,
+    write_range,
+)
+
+STUDY_ORDER = ("group", "batch", "layer", "instance")
+STUDY_FINAL_PERCENT = {"group": 99.32, "batch": 99.15, "layer": 98.95, "instance": 96.29}
+"""The study's test accuracies on MNIST after its last epoch, one seed."""
+
+STUDY_DATASET, STUDY_EPOCHS = "mnist", 25
+STABILITY_EPOCHS = 5
+FAIR_GRID = "fair-grid"
+"""The preset that crosses normalizations with penalties."""
+
+
+def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
+    """The four claims of the study, each with what this experiment has to say of it."""
+    labels = _find_labels(material)
+    missing = [name for name in STUDY_ORDER if name not in labels]
+    if missing or material.comparison is None:
+        words = f"No completed run yet of {join_words(missing)}." if missing else "Nothing is compared."
+        return [Finding("The study's conclusions", "nothing to say yet", [words])]
+    ordered = [labels[name] for name in STUDY_ORDER]
+    leads = [find_lead(material.comparison, first, second) for first, second in pairwise(ordered)]
+    return [
+        _judge_order(material, leads, ordered),
+        *_judge_margins(material, leads),
+        _judge_stability(material, ordered),
+        *_judge_regularization(material, material.comparison, ordered, base_url=base_url),
+    ]
+
+
+def _find_labels(material: Material) -> dict[str, str]:
+    """The label of each normalization's configuration that has a completed run."""
+    return {result.normalization: result.label for result in material.results if result.num_completed}
+
+
+def _judge_order(material: Material, leads: Sequence[Lead], ordered: Sequence[str]) -> Finding:
+    measured = [result.label for result in material.ranked if result.label in ordered]
+    means = {result.label: result.final_test_accuracy for result in material.ranked}
+    figures = [f"{label} {100 * mean.mean:.2f} %" for label in measured if (mean := means[label])]
+    same = "the study's order" if measured == list(ordered) else "not the study's order"
+    return Finding(
+        "Order: group > batch > layer > instance",
+        _sum_up([lead.standing for lead in leads]),
+        [f"Measured: {', '.join(figures)}; this is {same}.", *(lead.describe() for lead in leads)],
+    )
+
+
+def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
+    margins = [
+        (STUDY_FINAL_PERCENT[first] - STUDY_FINAL_PERCENT[second]) / 100
+        for first, second in pairwise(STUDY_ORDER)
+    ]
+    config = material.experiment.runs[0].config
+    is_same_setting = config.dataset == STUDY_DATASET and config.epochs == STUDY_EPOCHS
+    ranges = [lead.single_seed_range for lead in leads]
+    if not is_same_setting:
+        standing = "cannot be compared"
+        words = (
+            f"The study's margins are of MNIST after {STUDY_EPOCHS} epochs; these are of "
+            f"{material.dataset.title} after {config.epochs}. They stand side by side for information only."
+        )
+    elif not all(ranges):
+        standing = "cannot conclude"
+        words = (
+            "One seed has no interval, so that no margin can be told from chance, nor can the study's own."
+        )
+    else:
+        inside = [
+            ends is not None and ends[0] <= margin <= ends[1]
+            for ends, margin in zip(ranges, margins, strict=True)
+        ]
+        standing = "agrees" if all(inside) else "agrees in part" if any(inside) else "disagrees"
+        words = (
+            f"{sum(inside)} of {len(inside)} margins of the study lie where one more seed would be expected "
+            "here, with 95 % certainty. The study's are of a single seed, so they are held against that, not "
+            "against the interval of the mean."
+        )
+    return [Finding("The margins between them", standing, [words]), _tabulate_margins(leads, margins)]
+
+
+def _tabulate_margins(leads: Sequence[Lead], margins: Sequence[float]) -> Table:
+    return Table(
+        headings=("margin, in points", "in the study", "here [95 % interval]", "one seed here"),
+        rows=[
+            (
+                f"{lead.first} − {lead.second}",
+                write_points(margin),
+                write_difference(lead),
+                write_range(lead.single_seed_range),
+            )
+            for lead, margin in zip(leads, margins, strict=True)
+        ],
+    )
+
+
+def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
+    """Whether group norm's test accuracy fluctuates less over the last epochs, paired by seed."""
+    claim = "Group norm does not fluctuate across epochs"
+    spreads = _read_spreads(material)
+    group, *others = ordered
+    if not all(spreads.get(label) for label in ordered):
+        return Finding(
+            claim, "nothing to say yet", [f"Fluctuation takes {STABILITY_EPOCHS} recorded epochs of each."]
+        )
+    means = [f"{label} {100 * np.mean(list(spreads[label].values())):.2f}" for label in ordered]
+    questions = [
+        Question(
+            differences=np.array(
+                [
+                    spreads[other][seed] - spreads[group][seed]
+                    for seed in spreads[other]
+                    if seed in spreads[group]
+                ]
+            ),
+            claims=(f"{group} fluctuates less than {other}", f"{group} fluctuates more than {other}"),
+        )
+        for other in others
+    ]
+    findings = judge(questions)
+    turned = {"a_better": "better", "b_better": "worse"}
+    return Finding(
+        claim,
+        _sum_up([turned.get(finding.outcome, finding.outcome) for finding in findings]),
+        [
+            f"Standard deviation of test accuracy over the last {STABILITY_EPOCHS} epochs, in points, mean "
+            f"over seeds: {', '.join(means)}.",
+            *(
+                f"{other} − {group}: {write_difference(finding, unit=' points')}; {finding.verdict}."
+                for other, finding in zip(others, findings, strict=True)
+            ),
+        ],
+    )
+
+
+def _judge_regularization(
+    material: Material, comparison: ComparisonOut, ordered: Sequence[str], *, base_url: str
+) -> list[Block]:
+    claim = "The effect could be due to the difference in regularization"
+    pairs = [pair for pair in comparison.pairs if {pair.a, pair.b} <= set(ordered)]
+    confounded = [pair for pair in pairs if "normalization" in pair.differing and len(pair.differing) > 1]
+    words = [f"{pair.a} and {pair.b} differ in {join_words(pair.differing)}." for pair in confounded]
+    if not confounded:
+        return [Finding(claim, "ruled out here", ["Every pair differs in the normalization alone."])]
+    request = {"preset": FAIR_GRID, "dataset": material.experiment.dataset}
+    return [
+        Finding(
+            claim,
+            "the doubt stands",
+            [
+                f"{len(confounded)} of {len(pairs)} pairs change something else together with the "
+                "normalization, so that no number of seeds can say which of them did it.",
+                *words,
+                "A grid of all combinations can tell them apart, with the penalty held fixed:",
+            ],
+        ),
+        Code(f"curl -X POST {base_url}/experiments -d '{json.dumps(request)}'"),
+    ]
+
+
+def _read_spreads(material: Material) -> dict[str, dict[int, float]]:
+    """By label and seed, the SD of test accuracy over a completed run's last epochs."""
+    spreads: dict[str, dict[int, float]] = {}
+    for row in material.rows:
+        if row.status == "completed" and row.last_five_sd is not None:
+            spreads.setdefault(row.label, {})[row.seed] = row.last_five_sd
+    return spreads
+
+
+def _sum_up(standings: Sequence[str]) -> str:
+    if all(standing == "better" for standing in standings):
+        return "supported"
+    if "worse" in standings:
+        return "contradicted" if "better" not in standings else "contradicted in part"
+    if "better" in standings:
+        return "supported in part"
+    return "cannot conclude" if "cannot_conclude" in standings else "not supported: no difference found"

@@ -1,0 +1,1 @@
+"""Results of runs and configurations, as JSON and tables."""

@@ -1,0 +1,80 @@
+"""What each configuration came to over its seeds."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.statistics.summaries import (
+    Summary,
+    summarize,
+)
+from service.results.runs import ResultRow
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigurationResult:
+    """One configuration; the summaries are of its completed runs, None where there is nothing to sum up.
+
+    Accuracies are fractions, losses mean cross-entropies in nats. ``accuracy_gap`` is train minus test
+    accuracy at the last epoch. ``stability`` is the standard deviation of test accuracy over a run's last
+    five epochs, averaged over the seeds: small where the curve does not fluctuate.
+    """
+
+    label: str
+    normalization: str
+    penalty: str
+    parameters: int
+    num_runs: int
+    num_completed: int
+    final_test_accuracy: Summary | None
+    test_accuracy_at_best_validation: Summary | None
+    final_test_loss: Summary | None
+    test_loss_at_best_validation: Summary | None
+    final_train_accuracy: Summary | None
+    accuracy_gap: Summary | None
+    stability: float | None
+    seconds: Summary | None
+
+
+SUMMARIES: tuple[str, ...] = (
+    "final_test_accuracy",
+    "test_accuracy_at_best_validation",
+    "final_test_loss",
+    "test_loss_at_best_validation",
+    "final_train_accuracy",
+    "accuracy_gap",
+    "seconds",
+)
+
+
+def summarize_configurations(rows: Sequence[ResultRow]) -> list[ConfigurationResult]:
+    """Sum runs up by their label, in the order in which the labels first come."""
+    by_label: dict[str, list[ResultRow]] = defaultdict(list)
+    for row in rows:
+        by_label[row.label].append(row)
+    return [_summarize(of_label) for of_label in by_label.values()]
+
+
+def _summarize(rows: Sequence[ResultRow]) -> ConfigurationResult:
+    completed = [row for row in rows if row.status == "completed"]
+
+    def collect(read: Callable[[ResultRow], float | None]) -> list[float]:
+        return [value for row in completed if (value := read(row)) is not None]
+
+    deviations = summarize(collect(lambda row: row.last_five_sd))
+    return ConfigurationResult(
+        label=rows[0].label,
+        normalization=rows[0].normalization,
+        penalty=rows[0].penalty,
+        parameters=rows[0].parameters,
+        num_runs=len(rows),
+        num_completed=len(completed),
+        final_test_accuracy=summarize(collect(lambda row: row.final_test_accuracy)),
+        test_accuracy_at_best_validation=summarize(collect(lambda row: row.test_accuracy_at_best_validation)),
+        final_test_loss=summarize(collect(lambda row: row.final_test_loss)),
+        test_loss_at_best_validation=summarize(collect(lambda row: row.test_loss_at_best_validation)),
+        final_train_accuracy=summarize(collect(lambda row: row.final_train_accuracy)),
+        accuracy_gap=summarize(collect(lambda row: row.accuracy_gap)),
+        stability=deviations.mean if deviations else None,
+        seconds=summarize(collect(lambda row: row.seconds)),
+    )

@@ -1,1 +1,0 @@
-"""The arithmetic of comparisons. Pure: numbers in, numbers out."""

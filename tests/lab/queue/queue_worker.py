@@ -1,0 +1,71 @@
+"""A worker process that tells on its standard output which jobs it performs.
+
+``python -m tests.lab.queue_worker DATABASE_URL BEHAVIOUR``; it serves from the first line of its standard
+input until the end of it.
+"""
+
+import faulthandler
+import sys
+import threading
+from collections.abc import Callable
+
+from lab.database.engine import Database
+from lab.queue.job_queue import (
+    JobQueue,
+    StopWork,
+    list_held_jobs,
+    serve_jobs,
+)
+from lab.queue.worker_slots import claim_slot
+from lab.queue.workers import record_heartbeat
+from lab.runs.queueing import requeue_jobs
+from tests.lab.runs.situations import make_signs
+
+
+def main() -> None:
+    """Serve the queue, behaving in every job as the command line says."""
+    # A test that waits for a line of ours is let go if none ever comes.
+    faulthandler.dump_traceback_later(60, exit=True)
+    database, behaviour = Database(sys.argv[1]), sys.argv[2]
+    stop = threading.Event()
+    sys.stdin.readline()
+
+    def stop_at_end_of_input() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    with claim_slot(database) as worker_id:
+        take_over(database, worker_id)
+        serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
+
+
+def take_over(database: Database, worker_id: str) -> None:
+    """Tell that the worker lives, and queue again what a dead one held under its id."""
+    queue = JobQueue(database)
+    with database.transaction() as session:
+        record_heartbeat(session, worker_id, signs=make_signs())
+        left = [job_id for job_id, holder in list_held_jobs(session).items() if holder == worker_id]
+        requeue_jobs(session, queue, left)
+    queue.discard(left)
+    queue.close()
+
+
+def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[str], None]:
+    """What to do with a job once it is told: finish it, fail the first, or hold it until told to stop."""
+    told: list[str] = []
+
+    def perform(job_id: str) -> None:
+        print(worker_id, job_id, flush=True)  # noqa: T201
+        told.append(job_id)
+        if behaviour == "fail first" and len(told) == 1:
+            raise RuntimeError("this job cannot be done")
+        if behaviour == "hold":
+            stop.wait()
+            raise StopWork
+
+    return perform
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""The arithmetic of comparisons, against values worked by hand and by simulation."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from lab.statistics.disagreement import find_disagreement
+from lab.statistics.omnibus import find_levels_p
+from lab.statistics.paired import (
+    LEVEL,
+    MIN_SEEDS,
+    NUM_RESAMPLES,
+    adjust_holm,
+    count_seeds_needed,
+    describe_differences,
+    find_detectable_effect,
+    find_sign_flip_p,
+    find_smallest_p,
+)
+from lab.statistics.summaries import summarize
+
+
+class TestSummary:
+    def test_of_three_values_by_hand(self) -> None:
+        summary = summarize([0.97, 0.98, 0.99])
+
+        assert summary is not None
+        # sd = √((0.01² + 0 + 0.01²) / 2) = 0.01, and t(0.975; 2) = 4.302653 in any table.
+        margin = 4.302653 * 0.01 / math.sqrt(3)
+        assert (summary.n, summary.min, summary.max) == (3, 0.97, 0.99)
+        assert summary.mean == pytest.approx(0.98)
+        assert summary.sd == pytest.approx(0.01)
+        assert summary.ci_low == pytest.approx(0.98 - margin, abs=1e-7)
+        assert summary.ci_high == pytest.approx(0.98 + margin, abs=1e-7)
+
+    def test_of_one_value_knows_no_spread(self) -> None:
+        summary = summarize([0.5])
+
+        assert summary is not None
+        assert (summary.n, summary.mean, summary.sd, summary.ci_low, summary.ci_high) == (
+            1,
+            0.5,
+            None,
+            None,
+            None,
+        )
+
+    def test_of_equal_values_has_no_spread_at_all(self) -> None:
+        summary = summarize([0.1 + 0.2, 0.3, 0.3])
+
+        assert summary is not None
+        assert summary.sd == 0.0
+        assert summarize([]) is None
+
+
+class TestSignFlip:
+    def test_of_three_differences_by_hand(self) -> None:
+        # Sums over all ±1 ±2 ±4: 7 5 3 1 and their negatives; four are as far out as −1 + 2 + 4 = 5.
+        assert find_sign_flip_p(np.array([-0.01, 0.02, 0.04])) == 4 / 8
+
+    def test_of_equal_signs_is_the_smallest_there_is(self) -> None:
+        for n in range(1, 13):
+            differences = np.linspace(0.001, 0.02, n)
+            assert find_sign_flip_p(differences) == find_sign_flip_p(-differences) == find_smallest_p(n)
+        assert find_smallest_p(5) > LEVEL > find_smallest_p(MIN_SEEDS) == 2 / 64
+
+    def test_ties_count_as_far_as_they_tie(self) -> None:
+        assert find_sign_flip_p(np.zeros(6)) == 1.0
+        # Two of four differ: as if there were two seeds. Their order must not matter to the last bit.
+        assert find_sign_flip_p(np.array([0.1, 0.0, 0.2, 0.0])) == 0.5
+        thirds = [0.1, 0.2, 0.3, -0.3, -0.2, 0.4]
+        assert len({find_sign_flip_p(np.array(order)) for order in itertools.permutations(thirds)}) == 1
+
+    @pytest.mark.parametrize("num_seeds", [4, 9])
+    def test_agrees_with_scipy(self, num_seeds: int) -> None:
+        differences = np.random.default_rng(num_seeds).normal(0.3, 1, num_seeds)
+        expected = stats.permutation_test(
+            (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
+        )
+
+        assert find_sign_flip_p(differences) == pytest.approx(expected.pvalue)
+
+    def test_of_many_seeds_is_sampled_and_the_same_every_time(self) -> None:
+        differences = np.random.default_rng(1).normal(0.4, 1, 20)
+        p = find_sign_flip_p(differences)
+
+        assert p == find_sign_flip_p(differences)
+        assert p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
+        assert find_sign_flip_p(np.ones(40)) == find_smallest_p(40) == 1 / (NUM_RESAMPLES + 1)
+
+    @pytest.mark.parametrize("num_seeds", [6, 8])
+    def test_false_alarms_stay_below_the_level(self, num_seeds: int) -> None:
+        """Without a true difference, heavy tails or not, p ≤ 0.05 comes at most in 5 of 100 experiments."""
+        rng = np.random.default_rng(7)
+        shape = (4_000, num_seeds)
+        for samples in (rng.normal(size=shape), rng.standard_t(2, shape) - rng.standard_t(2, shape)):
+            rate = float(np.mean([find_sign_flip_p(sample) <= LEVEL for sample in samples]))
+            # Three standard errors of a rate of 0.05 among 4,000.
+            assert rate <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 4_000)
+
+    def test_holm_keeps_the_rate_of_any_false_alarm_below_the_level(self) -> None:
+        rng = np.random.default_rng(3)
+        alarms = 0
+        for scores in rng.standard_normal((1_000, 4, 9)):
+            pairs = [a - b for a, b in itertools.combinations(scores, 2)]
+            alarms += min(adjust_holm([find_sign_flip_p(pair) for pair in pairs])) < LEVEL
+        assert alarms / 1_000 <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 1_000)
+
+
+class TestPairedDifference:
+    def test_of_four_seeds_by_hand(self) -> None:
+        found = describe_differences(np.array([0.01, 0.02, 0.03, 0.02]))
+
+        sd = 0.01 * math.sqrt(2 / 3)
+        margin = 3.182446 * sd / 2
+        assert (found.num_seeds, found.num_ties, found.p_value) == (4, 0, 2 / 16)
+        assert found.difference == pytest.approx(0.02)
+        assert (found.ci_low, found.ci_high) == pytest.approx((0.02 - margin, 0.02 + margin), abs=1e-7)
+        # d_z = 0.02 / sd; Hedges' factor for 3 degrees of freedom is 1 − 3/11.
+        assert found.effect_size == pytest.approx(0.02 / sd * 8 / 11)
+
+    def test_has_no_effect_size_where_nothing_varies(self) -> None:
+        found = describe_differences(np.array([0.25, 0.3 - 0.05, 0.25]))
+
+        assert (found.sd, found.ci_low, found.ci_high, found.effect_size) == (0.0, 0.25, 0.25, None)
+        # Hedges' factor for two is 0, which would say that there is none.
+        assert describe_differences(np.array([0.1, 0.2])).effect_size is None
+
+    def test_interval_covers_the_true_difference_in_95_of_100(self) -> None:
+        samples = np.random.default_rng(5).normal(0.3, 1, (2_000, 6))
+        found = [describe_differences(sample) for sample in samples]
+        covered = np.mean([(f.ci_low or 0) <= 0.3 <= (f.ci_high or 0) for f in found])
+
+        assert covered == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 2_000))
+
+
+class TestHolm:
+    def test_by_hand(self) -> None:
+        # Sorted 0.01 0.02 0.04, times 3, 2, 1 → 0.03 0.04 0.04.
+        assert adjust_holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+        assert adjust_holm([0.4, 0.9]) == pytest.approx([0.8, 0.9])
+        assert adjust_holm([]) == []
+
+    def test_agrees_with_statsmodels(self) -> None:
+        p_values = np.random.default_rng(4).beta(0.3, 1, 50)
+
+        assert adjust_holm(p_values.tolist()) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+    def test_seeds_needed_are_the_fewest_that_can_pass_it(self) -> None:
+        assert [count_seeds_needed(num_tests) for num_tests in (1, 2, 6, 10, 190)] == [6, 7, 8, 9, 13]
+        for num_tests in (1, 3, 6, 10, 66, 190):
+            needed = count_seeds_needed(num_tests)
+            assert needed is not None
+            assert max(adjust_holm([find_smallest_p(needed)] * num_tests)) < LEVEL
+            assert num_tests == 1 or min(adjust_holm([find_smallest_p(needed - 1)] * num_tests)) >= LEVEL
+
+    def test_no_number_of_seeds_is_enough_for_thousands(self) -> None:
+        # p of drawn assignments does not fall below 1/65,536.
+        assert count_seeds_needed(3_276) == 17
+        assert count_seeds_needed(3_277) is None
+
+
+class TestDetectableEffect:
+    @pytest.mark.parametrize(("num_seeds", "num_tests"), [(6, 1), (7, 3), (13, 190)])
+    def test_where_only_equal_signs_will_do_by_hand(self, num_seeds: int, num_tests: int) -> None:
+        # All n differences have the right sign with probability Φ(d)^n, and all the wrong one next to never.
+        expected = stats.norm.ppf(0.8 ** (1 / num_seeds))
+
+        assert find_detectable_effect(num_seeds, num_tests) == pytest.approx(expected, rel=0.05)
+
+    def test_is_found_in_80_of_100(self) -> None:
+        effect = find_detectable_effect(9, 2) or 0.0
+        samples = np.random.default_rng(2).normal(effect, 1, (2_000, 9))
+        found = [2 * find_sign_flip_p(sample) < LEVEL for sample in samples]
+
+        assert np.mean(found) == pytest.approx(0.8, abs=5 * math.sqrt(0.8 * 0.2 / 2_000))
+
+    def test_comes_close_to_the_t_test_with_many_seeds(self) -> None:
+        # Cohen's table: a paired t test at 0.05 needs 15 pairs for d = 0.78, and 34 for d = 0.5.
+        assert find_detectable_effect(15) == pytest.approx(0.78, abs=0.05)
+        assert find_detectable_effect(34) == pytest.approx(0.5, abs=0.01)
+        assert (find_detectable_effect(16) or 0) == pytest.approx(find_detectable_effect(17) or 0, rel=0.1)
+
+    def test_is_none_where_nothing_could_be_found(self) -> None:
+        assert find_detectable_effect(5) is None
+        assert find_detectable_effect(6, 2) is None
+
+
+class TestLevels:
+    def test_of_two_levels_is_the_sign_flip_test(self) -> None:
+        scores = np.random.default_rng(1).normal([[0.0], [0.9]], 1, (2, 6))
+
+        assert find_levels_p(scores) == find_sign_flip_p(scores[0] - scores[1])
+
+    def test_finds_with_six_seeds_what_pairs_could_not(self) -> None:
+        means = np.array([[0.0], [0.0], [0.0], [0.0], [5.0]])
+        scores = np.random.default_rng(2).normal(means, 1, (5, 6))
+
+        assert find_levels_p(scores) == 2 / 64 < LEVEL
+        # What seeds have in common does not matter.
+        assert find_levels_p(scores + np.arange(6) * 100.0) == find_levels_p(scores)
+
+    def test_of_equal_scores_is_one(self) -> None:
+        assert find_levels_p(np.full((4, 6), 0.9)) == 1.0
+
+    @pytest.mark.parametrize("spreads", [(1, 1, 1, 1), (0.33, 0.97, 1.46, 4.33), (0.1, 0.1, 0.1, 1)])
+    def test_false_alarms_stay_below_the_level(self, spreads: tuple[float, ...]) -> None:
+        """Heavy tails, and levels of one mean that spread as those of the study did, or more unlike."""
+        samples = np.random.default_rng(3).standard_t(3, (4_000, 4, 7)) * np.array(spreads)[:, np.newaxis]
+        rate = float(np.mean([find_levels_p(sample) <= LEVEL for sample in samples]))
+
+        assert rate <= LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / 4_000)
+
+    def test_of_many_seeds_is_sampled(self) -> None:
+        rng = np.random.default_rng(4)
+
+        assert find_levels_p(rng.normal(size=(3, 20))) > LEVEL
+        assert find_levels_p(rng.normal([[0.0], [0.0], [5.0]], 1, (3, 20))) == find_smallest_p(20)
+
+
+class TestMcNemar:
+    def test_by_hand(self) -> None:
+        # 1 against 5 of 6: p = 2 · (C(6,0) + C(6,1)) / 2^6.
+        assert find_disagreement(1, 5).p_value == pytest.approx(2 * 7 / 64)
+        assert find_disagreement(5, 1).p_value == pytest.approx(2 * 7 / 64)
+        assert find_disagreement(0, 10).p_value == pytest.approx(2 / 1_024)
+
+    def test_knows_nothing_of_pairs_that_agree(self) -> None:
+        assert find_disagreement(0, 0).p_value == 1.0
+        assert find_disagreement(4, 4).p_value == 1.0

@@ -1,0 +1,183 @@
+"""What the report says of the study's conclusions: supported only where the seeds can tell."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from lab.experiments.configs import RunConfig
+from lab.runs.records import ExperimentRecord
+from lab.statistics.paired import describe_differences
+from service.dependencies import Lab
+from service.report.blocks import Finding, Table
+from service.report.data import (
+    Material,
+    collect_material,
+)
+from service.report.sections.leads import Lead
+from service.report.sections.study import (
+    STUDY_FINAL_PERCENT,
+    write_study_claims,
+)
+from tests.service.finished_runs import finish_runs, submit
+
+BASE_URL = "http://lab.test"
+CLAIMS = ("Order", "The margins", "Group norm does not fluctuate", "The effect could be due")
+Levels = dict[str, float]
+STUDY_LEVELS: Levels = {name: percent / 100 for name, percent in STUDY_FINAL_PERCENT.items()}
+STEADY = {"group": 0.0005, "batch": 0.004, "layer": 0.005, "instance": 0.006}
+Collect = Callable[..., Material]
+
+
+@pytest.fixture
+def collect(client: TestClient, app: FastAPI) -> Collect:
+    """Runs the study on the digits to these final accuracies, wobbling so much from epoch to epoch."""
+    lab: Lab = app.state.lab
+
+    def run(
+        levels: Levels, *, seeds: int, wobbles: Levels = STEADY, leave_out: tuple[int, ...] = ()
+    ) -> Material:
+        def climb(config: RunConfig) -> list[float]:
+            place = list(levels).index(config.normalization)
+            noise = np.random.default_rng([config.seed, place]).normal(0, 2e-4)
+            wobble = wobbles[config.normalization] * (1 + 0.1 * config.seed)
+            return [levels[config.normalization] + noise + wobble * (epoch % 2) for epoch in range(1, 7)]
+
+        experiment_id = submit(client, seeds=seeds)
+        finish_runs(lab, experiment_id, climb, leave_out=leave_out)
+        with lab.database.transaction() as session:
+            return collect_material(session, lab.image_store, experiment_id)
+
+    return run
+
+
+def judge(material: Material) -> dict[str, Finding]:
+    """Each claim's finding by the beginning of the claim."""
+    findings = [
+        block for block in write_study_claims(material, base_url=BASE_URL) if isinstance(block, Finding)
+    ]
+    return {name: one for name in CLAIMS for one in findings if one.claim.startswith(name)}
+
+
+def test_one_seed_concludes_nothing(collect: Collect) -> None:
+    findings = judge(collect(STUDY_LEVELS, seeds=1))
+
+    assert [findings[name].standing for name in CLAIMS] == [
+        "cannot conclude",
+        "cannot be compared",
+        "cannot conclude",
+        "the doubt stands",
+    ]
+    assert findings["Order"].words[0].endswith("this is the study's order.")
+    assert all("fewer than 6 seeds" in sentence for sentence in findings["Order"].words[1:])
+
+
+def test_enough_seeds_that_agree_support_order_and_stability(collect: Collect) -> None:
+    findings = judge(collect(STUDY_LEVELS, seeds=9))
+
+    assert findings["Order"].standing == "supported"
+    assert findings["Group norm does not fluctuate"].standing == "supported"
+    # However many seeds: the configurations differ in more than the normalization.
+    doubt = findings["The effect could be due"]
+    assert doubt.standing == "the doubt stands"
+    assert doubt.words[0].startswith("6 of 6 pairs change something else")
+    assert "batch + L1 + L2 and group + L1 differ in normalization and penalty." in doubt.words
+
+
+def test_the_other_way_round_contradicts(collect: Collect) -> None:
+    turned = dict(zip(STUDY_LEVELS, reversed(STUDY_LEVELS.values()), strict=True))
+    unsteady = dict(zip(STEADY, reversed(STEADY.values()), strict=True))
+
+    findings = judge(collect(turned, seeds=9, wobbles=unsteady))
+
+    assert findings["Order"].standing == "contradicted"
+    assert findings["Order"].words[0].endswith("this is not the study's order.")
+    assert findings["Group norm does not fluctuate"].standing == "contradicted"
+
+
+def test_alike_is_no_difference_found(collect: Collect) -> None:
+    findings = judge(
+        collect(dict.fromkeys(STUDY_LEVELS, 0.99), seeds=9, wobbles=dict.fromkeys(STEADY, 0.001))
+    )
+
+    assert findings["Order"].standing == "not supported: no difference found"
+    assert findings["Group norm does not fluctuate"].standing == "not supported: no difference found"
+
+
+def test_a_part_of_the_order(collect: Collect) -> None:
+    findings = judge(collect({**STUDY_LEVELS, "batch": STUDY_LEVELS["group"]}, seeds=9))
+
+    assert findings["Order"].standing == "supported in part"
+
+
+def test_without_a_completed_run_of_each_there_is_nothing_to_say(collect: Collect) -> None:
+    (finding,) = write_study_claims(collect(STUDY_LEVELS, seeds=1, leave_out=(0, 2)), base_url=BASE_URL)
+
+    assert isinstance(finding, Finding)
+    assert (finding.standing, finding.words) == (
+        "nothing to say yet",
+        ["No completed run yet of batch and layer."],
+    )
+
+
+class TestMargins:
+    def judge(self, material: Material) -> tuple[Finding, Table]:
+        """As if the runs had been on MNIST for 25 epochs."""
+        runs = [
+            replace(run, config=replace(run.config, dataset="mnist", epochs=25))
+            for run in material.experiment.runs
+        ]
+        experiment: ExperimentRecord = replace(material.experiment, dataset="mnist", runs=runs)
+        blocks = write_study_claims(replace(material, experiment=experiment), base_url=BASE_URL)
+        finding, table = blocks[1], blocks[2]
+        assert isinstance(finding, Finding)
+        assert isinstance(table, Table)
+        return finding, table
+
+    def test_agree_where_the_intervals_hold_them(self, collect: Collect) -> None:
+        finding, table = self.judge(collect(STUDY_LEVELS, seeds=6))
+
+        assert finding.standing == "agrees"
+        assert [row[1] for row in table.rows] == ["+0.17", "+0.20", "+2.66"]
+
+    def test_disagree_where_they_do_not(self, collect: Collect) -> None:
+        finding, _ = self.judge(collect({**STUDY_LEVELS, "instance": 0.98}, seeds=6))
+
+        assert finding.standing == "agrees in part"
+        assert "2 of 3 margins" in finding.words[0]
+
+    def test_hold_a_single_seed_against_single_seeds(self) -> None:
+        """The study's margin is one seed's: of seeds like it 95 % lie inside, however many there are."""
+        rng = np.random.default_rng(6)
+        inside = [
+            low <= draw[0] <= high
+            for draw in rng.normal(0.01, 0.002, (1_000, 1 + 12))
+            if (ends := make_lead(draw[1:]).single_seed_range) is not None
+            for low, high in [ends]
+        ]
+
+        assert np.mean(inside) == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 1_000))
+
+    def test_one_seed_cannot_conclude(self, collect: Collect) -> None:
+        finding, _ = self.judge(collect(STUDY_LEVELS, seeds=1))
+
+        assert finding.standing == "cannot conclude"
+
+
+def make_lead(differences: np.typing.NDArray[np.float64]) -> Lead:
+    found = describe_differences(differences)
+    return Lead(
+        first="group",
+        second="batch",
+        difference=found.difference,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        num_seeds=found.num_seeds,
+        standing="better",
+        verdict="",
+        differing=(),
+    )

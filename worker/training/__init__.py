@@ -1,0 +1,1 @@
+"""Training: PyTorch, NumPy and the standard library only."""
