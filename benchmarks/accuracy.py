@@ -15,16 +15,8 @@ import torch
 
 from benchmarks.bundles import open_workbench
 from benchmarks.machine import describe_machine, write
-from lab.datasets.load import (
-    Dataset,
-    load_dataset,
-)
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    STUDY_L1,
-    STUDY_L2,
-    RunConfig,
-)
+from lab.datasets.load import Dataset, load_dataset
+from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, RunConfig
 from lab.statistics.paired import describe_differences
 from worker.engines.variants import STACKED, Workbench
 from worker.training.train import train

@@ -7,13 +7,7 @@ from pathlib import Path
 
 import torch
 
-from lab.datasets.load import (
-    Dataset,
-    DatasetInfo,
-    ImageSet,
-    find_dataset,
-    load_dataset,
-)
+from lab.datasets.load import Dataset, DatasetInfo, ImageSet, find_dataset, load_dataset
 from lab.experiments.configs import RunConfig
 from worker.devices import choose_device
 from worker.engines.variants import Workbench, set_up_workbench

@@ -16,10 +16,7 @@ import torch
 
 from benchmarks.bundles import open_workbench
 from benchmarks.machine import describe_machine, write
-from lab.datasets.load import (
-    Dataset,
-    load_dataset,
-)
+from lab.datasets.load import Dataset, load_dataset
 from lab.experiments.configs import RunConfig
 from lab.experiments.presets import BEST
 from lab.statistics.paired import describe_differences

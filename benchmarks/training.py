@@ -18,13 +18,7 @@ from benchmarks.bundles import Bundle, imitate_mnist, open_workbench
 from benchmarks.machine import describe_machine, write
 from benchmarks.rivals import TrainSteps, build_eager, build_notebook, measure_seconds
 from lab.experiments.architecture import describe_layers
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    STUDY_L1,
-    STUDY_L2,
-    Normalization,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, Normalization, RunConfig
 from worker.engines.variants import Workbench
 
 NUM_STEPS = {"notebook": 12, "eager": 20, "alone": 40, "bundled": 40}

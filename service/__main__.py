@@ -37,7 +37,7 @@ def main() -> int:
         print(f"service: {error}", file=sys.stderr)  # noqa: T201
         return 2
     config = uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
-    server = Server(config, is_stopping=app.state.lab.is_stopping)
+    server = Server(config, is_stopping=app.state.resources.is_stopping)
     server.run()
     return 0 if server.started else 1
 

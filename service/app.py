@@ -9,34 +9,22 @@ from fastapi_offline import FastAPIOffline
 
 from lab.database.engine import Database
 from lab.datasets.load import DATASETS
-from lab.experiments.planning import (
-    ExperimentRequest,
-    plan_experiment,
-)
-from lab.queue.job_queue import (
-    JobQueue,
-    upgrade_queue,
-)
+from lab.experiments.planning import ExperimentRequest, plan_experiment
+from lab.queue.job_queue import JobQueue, upgrade_queue
 from lab.runs.control import submit_experiment
 from lab.runs.records import has_experiments
 from lab.settings import Settings
 from service import system
 from service.appendix import routes as appendix
 from service.dashboard_files import serve_dashboard
-from service.dependencies import Lab
+from service.dependencies import Resources
 from service.errors import add_error_handlers
-from service.experiments import (
-    control,
-    events,
-    submission,
-)
-from service.experiments import (
-    listing as experiments,
-)
+from service.experiments import control, events, submission
+from service.experiments import listing as experiments
 from service.experiments.feed import ExperimentFeed
 from service.guards import BodyLimit, Guard, JsonByDefault
 from service.mistakes import routes as mistakes
-from service.mistakes.test_images import ImageStore
+from service.mistakes.test_images import TestImages
 from service.plots import routes as plots
 from service.predict import routes as predict
 from service.predict.predictor import Predictor
@@ -72,21 +60,14 @@ def create_app(settings: Settings) -> FastAPI:
     database = Database(settings.database_url)
     database.upgrade()
     upgrade_queue(database)
-    lab = Lab(
-        settings=settings,
-        database=database,
-        queue=JobQueue(database),
-        predictor=Predictor(),
-        image_store=ImageStore(settings.data_dir),
-        feed=ExperimentFeed(database),
-    )
+    queue = JobQueue(database)
     if settings.submit_study:
-        submit_study_once(lab)
+        submit_study_once(database, queue)
 
     @asynccontextmanager
     async def close_with_app(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        lab.queue.close()
+        queue.close()
         database.close()
 
     app = FastAPIOffline(
@@ -96,7 +77,10 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=close_with_app,
         redoc_url=None,
     )
-    app.state.lab = lab
+    app.state.resources = Resources(settings=settings, database=database, queue=queue)
+    app.state.feed = ExperimentFeed(database)
+    app.state.test_images = TestImages(settings.data_dir)
+    app.state.predictor = Predictor()
     app.add_middleware(JsonByDefault)
     app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
     add_error_handlers(app)
@@ -108,12 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def submit_study_once(lab: Lab) -> None:
+def submit_study_once(database: Database, queue: JobQueue) -> None:
     """Queue the study on the embedded digits if there is no experiment yet."""
-    with lab.database.transaction() as session:
+    with database.transaction() as session:
         if has_experiments(session):
             return
         request = ExperimentRequest(name=None, configs=None, grid=None, seeds=None, recipe={})
         spec = plan_experiment(request, dataset=DATASETS["digits"])
-        submit_experiment(session, lab.queue, spec=spec, request={"dataset": "digits"})
+        submit_experiment(session, queue, spec=spec, request={"dataset": "digits"})
         logger.info("Submitted the study on the embedded digits.")

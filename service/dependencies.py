@@ -1,4 +1,4 @@
-"""What routes are given: the lab's parts, made once by ``create_app``."""
+"""Dependencies of routes: the process-wide resources, and one transaction for each request."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,9 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from lab.database.engine import Database
 from lab.queue.job_queue import JobQueue
 from lab.settings import Settings
-from service.experiments.feed import ExperimentFeed
-from service.mistakes.test_images import ImageStore
-from service.predict.predictor import Predictor
 
 P = ParamSpec("P")
 
@@ -27,15 +24,12 @@ MAX_DRAWINGS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lab:
-    """Everything that outlives a request."""
+class Resources:
+    """Process-wide resources, shared by all requests."""
 
     settings: Settings
     database: Database
     queue: JobQueue
-    predictor: Predictor
-    image_store: ImageStore
-    feed: ExperimentFeed
     is_stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the process is told to stop, so that open streams end."""
     turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_TRANSACTIONS))
@@ -44,26 +38,26 @@ class Lab:
     """Held, before a turn, by each request for a figure or a report."""
 
 
-def get_lab(request: Request) -> Lab:
-    """The app's parts."""
-    lab: Lab = request.app.state.lab
-    return lab
+def get_resources(request: Request) -> Resources:
+    """Get the app's resources."""
+    resources: Resources = request.app.state.resources
+    return resources
 
 
-LabDep = Annotated[Lab, Depends(get_lab)]
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
-async def take_turn(lab: LabDep) -> AsyncIterator[None]:
+async def take_turn(resources: ResourcesDep) -> AsyncIterator[None]:
     """Wait, without a thread, until there is a connection to be had."""
-    async with lab.turns:
+    async with resources.turns:
         yield
 
 
 def open_session(
-    lab: LabDep, _turn: Annotated[None, Depends(take_turn, scope="function")]
+    resources: ResourcesDep, _turn: Annotated[None, Depends(take_turn, scope="function")]
 ) -> Iterator[Session]:
     """One transaction for the request, committed before the answer is sent."""
-    with lab.database.transaction() as session:
+    with resources.database.transaction() as session:
         yield session
 
 
@@ -72,9 +66,9 @@ def open_session(
 SessionDep = Annotated[Session, Depends(open_session, scope="function")]
 
 
-async def take_drawing_turn(lab: LabDep) -> AsyncIterator[None]:
+async def take_drawing_turn(resources: ResourcesDep) -> AsyncIterator[None]:
     """Wait until few enough others draw."""
-    async with lab.drawing_turns:
+    async with resources.drawing_turns:
         yield
 
 
@@ -82,7 +76,9 @@ async def take_drawing_turn(lab: LabDep) -> AsyncIterator[None]:
 DRAWING = Depends(take_drawing_turn, scope="function")
 
 
-async def run_in_turn(lab: Lab, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+async def run_in_turn(
+    resources: Resources, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
+) -> None:
     """Do in the background of a request what takes a transaction of its own."""
-    async with lab.turns:
+    async with resources.turns:
         await run_in_threadpool(work, *args, **kwargs)

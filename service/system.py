@@ -9,17 +9,11 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, Field
 
-from lab.datasets.load import (
-    DATASETS,
-    is_present,
-)
+from lab.datasets.load import DATASETS, is_present
 from lab.queue.workers import read_workforce
-from lab.runs.records import (
-    count_runs_by_status,
-    has_experiments,
-)
+from lab.runs.records import count_runs_by_status, has_experiments
 from lab.runs.status import Status
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import ResourcesDep, SessionDep
 from service.report.sections.reproduce import PACKAGES
 
 health_router = APIRouter(tags=["system"])
@@ -33,15 +27,15 @@ def tell_alive() -> dict[str, str]:
 
 
 @health_router.get("/readyz")
-def tell_ready(lab: LabDep, session: SessionDep) -> dict[str, str]:
+def tell_ready(resources: ResourcesDep, session: SessionDep) -> dict[str, str]:
     """The database and the queue answer; 503 if not."""
     has_experiments(session)
-    lab.queue.check()
+    resources.queue.check()
     return {"status": "ok"}
 
 
 @router.get("/datasets")
-def show_datasets(lab: LabDep) -> dict[str, Any]:
+def show_datasets(resources: ResourcesDep) -> dict[str, Any]:
     """The data sets by name; `is_present` tells whether one can be used without a download."""
     return {
         "datasets": [
@@ -51,7 +45,7 @@ def show_datasets(lab: LabDep) -> dict[str, Any]:
                 "train_size": info.train_size,
                 "test_size": info.test_size,
                 "class_names": info.class_names,
-                "is_present": is_present(info, data_dir=lab.settings.data_dir),
+                "is_present": is_present(info, data_dir=resources.settings.data_dir),
             }
             for info in DATASETS.values()
         ]
@@ -69,12 +63,12 @@ class SystemOut(BaseModel):
 
 
 @router.get("/system")
-def show_system(lab: LabDep, session: SessionDep) -> SystemOut:
+def show_system(resources: ResourcesDep, session: SessionDep) -> SystemOut:
     """Versions, database, device, and how many runs there are of each status."""
-    settings = lab.settings
+    settings = resources.settings
     return SystemOut(
         versions={"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        database=lab.database.engine.dialect.name,
+        database=resources.database.engine.dialect.name,
         device=settings.device,
         default_dataset=settings.default_dataset,
         num_runs_by_status=count_runs_by_status(session),

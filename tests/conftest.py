@@ -9,12 +9,7 @@ import pytest
 import torch
 
 from lab.database.engine import Database
-from lab.datasets.load import (
-    DATASETS,
-    Dataset,
-    is_present,
-    load_dataset,
-)
+from lab.datasets.load import DATASETS, Dataset, is_present, load_dataset
 from lab.queue.job_queue import upgrade_queue
 from lab.settings import Settings
 

@@ -12,17 +12,10 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import torch
 
-from lab.database.engine import (
-    Database,
-    explain_database_errors,
-)
+from lab.database.engine import Database, explain_database_errors
 from lab.errors import DatabaseUnavailableError, LabError
 from lab.logs import configure_logging
-from lab.queue.job_queue import (
-    JobQueue,
-    serve_jobs,
-    upgrade_queue,
-)
+from lab.queue.job_queue import JobQueue, serve_jobs, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.settings import Settings, load_settings
 from worker.devices import choose_device

@@ -10,20 +10,10 @@ from sqlalchemy.exc import DBAPIError
 
 from lab.database.engine import Database
 from lab.database.tables import now
-from lab.queue.job_queue import (
-    JobQueue,
-    list_held_jobs,
-)
+from lab.queue.job_queue import JobQueue, list_held_jobs
 from lab.queue.worker_slots import list_held_slots
-from lab.queue.workers import (
-    HEARTBEAT_SECONDS,
-    SignsOfLife,
-    record_heartbeat,
-)
-from lab.runs.queueing import (
-    find_abandoned_jobs,
-    requeue_jobs,
-)
+from lab.queue.workers import HEARTBEAT_SECONDS, SignsOfLife, record_heartbeat
+from lab.runs.queueing import find_abandoned_jobs, requeue_jobs
 from worker.jobs import Trainer
 
 logger = logging.getLogger(__name__)

@@ -14,20 +14,11 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
 from lab.database.engine import Database
-from lab.datasets.load import (
-    Dataset,
-    load_dataset,
-)
+from lab.datasets.load import Dataset, load_dataset
 from lab.errors import LabError
 from lab.experiments.configs import RunConfig
-from lab.queue.job_queue import (
-    JobQueue,
-    StopWork,
-)
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.queue.job_queue import JobQueue, StopWork
+from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.progress import (
     begin_job,
     has_all_runs,
@@ -39,20 +30,11 @@ from lab.runs.progress import (
     record_epoch,
     record_failure,
 )
-from lab.runs.queueing import (
-    queue_apart,
-    retry_later,
-)
+from lab.runs.queueing import queue_apart, retry_later
 from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Workbench
-from worker.training.callbacks import (
-    DivergedError,
-    TrainingStoppedError,
-)
-from worker.training.train import (
-    RunBrokeOffError,
-    train_in_step,
-)
+from worker.training.callbacks import DivergedError, TrainingStoppedError
+from worker.training.train import RunBrokeOffError, train_in_step
 from worker.watchdog import HangWatch
 
 logger = logging.getLogger(__name__)

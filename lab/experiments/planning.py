@@ -8,19 +8,8 @@ from typing import Any
 
 from lab.datasets.load import DatasetInfo
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import (
-    CONFIG_FIELDS,
-    DEFAULT_DROPOUT,
-    PENALTIES,
-    STUDY_L1,
-    STUDY_L2,
-    RunConfig,
-)
-from lab.experiments.presets import (
-    STUDY,
-    Preset,
-    find_preset,
-)
+from lab.experiments.configs import CONFIG_FIELDS, DEFAULT_DROPOUT, PENALTIES, STUDY_L1, STUDY_L2, RunConfig
+from lab.experiments.presets import STUDY, Preset, find_preset
 
 MAX_RUNS = 1_000
 MAX_PRIORITY = 100

@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    PENALTIES,
-    STUDY_L1,
-    STUDY_L2,
-)
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES, STUDY_L1, STUDY_L2
 
 # With fewer than six seeds nothing can be concluded, see docs/decisions/0005-comparisons.md.
 NUM_SEEDS = 6

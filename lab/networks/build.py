@@ -6,11 +6,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
-from lab.experiments.architecture import (
-    IMAGE_SIZE,
-    ROWS,
-    Row,
-)
+from lab.experiments.architecture import IMAGE_SIZE, ROWS, Row
 from lab.experiments.configs import RunConfig
 from lab.networks.normalizations import build_normalization
 

@@ -12,10 +12,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy.orm import Session
 
-from lab.database.engine import (
-    Database,
-    explain_database_errors,
-)
+from lab.database.engine import Database, explain_database_errors
 
 QUEUE_NAME = "training"
 WORKFLOW_NAME = "train_runs"

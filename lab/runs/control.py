@@ -11,10 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from lab.database.tables import (
-    Experiment,
-    Run,
-)
+from lab.database.tables import Experiment, Run
 from lab.errors import IdempotencyConflictError
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue

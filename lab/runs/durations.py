@@ -8,11 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from lab.database.tables import (
-    EpochMetric,
-    Experiment,
-    Run,
-)
+from lab.database.tables import EpochMetric, Experiment, Run
 from lab.datasets.load import DATASETS
 from lab.experiments.configs import RunConfig
 from lab.queue.workers import read_workforce

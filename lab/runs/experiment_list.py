@@ -7,19 +7,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from lab.database.tables import (
-    EpochMetric,
-    Experiment,
-    Run,
-)
-from lab.queue.workers import (
-    Workforce,
-    read_workforce,
-)
-from lab.runs.records import (
-    find_stall,
-    select_last_epoch,
-)
+from lab.database.tables import EpochMetric, Experiment, Run
+from lab.queue.workers import Workforce, read_workforce
+from lab.runs.records import find_stall, select_last_epoch
 from lab.runs.status import (
     ACTIVE,
     JOB_OF_RUN,

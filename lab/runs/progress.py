@@ -5,23 +5,10 @@ from collections.abc import Collection
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
-from lab.database.safetensors import (
-    decode_tensors,
-    decode_values,
-    encode_tensors,
-)
-from lab.database.tables import (
-    Checkpoint,
-    EpochMetric,
-    Run,
-    TestPrediction,
-    now,
-)
+from lab.database.safetensors import decode_tensors, decode_values, encode_tensors
+from lab.database.tables import Checkpoint, EpochMetric, Run, TestPrediction, now
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.epochs import EpochReport, TrainingState
 
 # How many attempts in a row may end without a new checkpoint before a run is given up.
 MAX_ATTEMPTS = 5

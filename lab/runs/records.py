@@ -9,13 +9,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from lab.database.tables import (
-    Checkpoint,
-    EpochMetric,
-    Experiment,
-    Run,
-    TestPrediction,
-)
+from lab.database.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 from lab.errors import NotFoundError, RunNotFinishedError
 from lab.experiments.architecture import NUM_CLASSES
 from lab.experiments.configs import RunConfig

@@ -9,12 +9,7 @@ from typing import Literal, get_args
 import sqlalchemy as sa
 
 from lab.database.tables import Run
-from lab.queue.job_queue import (
-    JOBS,
-    QUEUED_STATES,
-    RUNNING_STATE,
-    WAITING_STATE,
-)
+from lab.queue.job_queue import JOBS, QUEUED_STATES, RUNNING_STATE, WAITING_STATE
 from lab.queue.workers import Workforce
 
 Status = Literal["running", "queued", "paused", "failed", "cancelled", "completed"]

@@ -3,11 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.statistics.paired import (
-    MAX_EXACT_SEEDS,
-    TIE_TOLERANCE,
-    list_signs,
-)
+from lab.statistics.paired import MAX_EXACT_SEEDS, TIE_TOLERANCE, list_signs
 
 
 def find_levels_p(scores: NDArray[np.float64]) -> float:

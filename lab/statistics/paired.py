@@ -14,10 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from statsmodels.stats.power import TTestPower
 
-from lab.statistics.summaries import (
-    find_margin,
-    find_sd,
-)
+from lab.statistics.summaries import find_margin, find_sd
 
 LEVEL = 0.05
 POWER = 0.8

@@ -7,11 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from lab.errors import InvalidTensorError
-from service.appendix.colors import (
-    EDGES,
-    FILLS,
-    pick_colors,
-)
+from service.appendix.colors import EDGES, FILLS, pick_colors
 from service.appendix.figure_panel import (
     FIGURES_SIZE,
     GAP,

@@ -3,11 +3,7 @@
 from collections.abc import Callable
 from html import escape
 
-from service.appendix.colors import (
-    EDGES,
-    FILLS,
-    pick_colors,
-)
+from service.appendix.colors import EDGES, FILLS, pick_colors
 from service.appendix.document import (
     DESCRIPTIONS,
     MAX_WORKED_SETS,

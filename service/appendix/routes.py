@@ -12,10 +12,7 @@ from service.appendix.page import write_html
 from service.appendix.sample import STUDY_SAMPLE
 from service.appendix.schemas import AppendixAnswer, AppendixRequest, describe_appendix
 from service.appendix.statistics import Appendix, work_out
-from service.drawing.rendering import (
-    MEDIA_TYPES,
-    render,
-)
+from service.drawing.rendering import MEDIA_TYPES, render
 
 router = APIRouter(tags=["appendix"])
 

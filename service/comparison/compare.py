@@ -5,20 +5,10 @@ import math
 import numpy as np
 from sqlalchemy.orm import Session
 
-from lab.datasets.load import (
-    DATASETS,
-    DatasetInfo,
-)
+from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
-from lab.runs.records import (
-    ExperimentRecord,
-    read_metrics,
-)
-from lab.statistics.paired import (
-    LEVEL,
-    MIN_SEEDS,
-    count_seeds_needed,
-)
+from lab.runs.records import ExperimentRecord, read_metrics
+from lab.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
 from lab.wording import join_words
 from service.comparison.disagreement import count_only_correct
 from service.comparison.effects import compare_factors
@@ -26,7 +16,7 @@ from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric, Scores, collect_scores
 from service.comparison.verdicts import describe_reach
-from service.mistakes.test_images import ImageStore
+from service.mistakes.test_images import TestImages
 from service.results.runs import summarize_run
 
 UNLEARNED = 0.2
@@ -50,7 +40,7 @@ METHOD = {
 
 def compare_experiment(
     session: Session,
-    store: ImageStore,
+    test_images: TestImages,
     experiment: ExperimentRecord,
     *,
     metric: Metric = "final_test_accuracy",
@@ -69,7 +59,7 @@ def compare_experiment(
     only_correct = None
     if metric == "final_test_accuracy":
         try:
-            only_correct = count_only_correct(session, store, experiment.runs, labels=scores.labels)
+            only_correct = count_only_correct(session, test_images, experiment.runs, labels=scores.labels)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
     return ComparisonOut(

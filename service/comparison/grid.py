@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lab.experiments.configs import (
-    CONFIG_FIELDS,
-    STUDY_L1,
-    STUDY_L2,
-    RunConfig,
-)
+from lab.experiments.configs import CONFIG_FIELDS, STUDY_L1, STUDY_L2, RunConfig
 
 Settings = dict[str, Any]
 Pair = tuple[int, int]

@@ -8,11 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.statistics.omnibus import find_levels_p
-from lab.statistics.paired import (
-    LEVEL,
-    MIN_SEEDS,
-    adjust_holm,
-)
+from lab.statistics.paired import LEVEL, MIN_SEEDS, adjust_holm
 from service.comparison.grid import Effect
 from service.comparison.schemas import OverallOut
 from service.comparison.scores import Scores

@@ -7,10 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.experiments.configs import RunConfig
-from lab.runs.records import (
-    ExperimentRecord,
-    RunRecord,
-)
+from lab.runs.records import ExperimentRecord, RunRecord
 from lab.wording import join_words
 
 Metric = Literal["final_test_accuracy", "test_accuracy_at_best_validation"]

@@ -18,10 +18,7 @@ from lab.statistics.paired import (
     find_detectable_effect,
     find_smallest_p,
 )
-from lab.wording import (
-    count_words,
-    format_points,
-)
+from lab.wording import count_words, format_points
 
 Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", "cannot_conclude"]
 

@@ -10,11 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-)
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK
 
 FloatArray = NDArray[np.float64]
 

@@ -2,50 +2,50 @@
 
 from fastapi import APIRouter, BackgroundTasks
 
-from lab.runs.control import (
-    cancel_experiment,
-    delete_experiment,
-    pause_experiment,
-    resume_experiment,
-)
+from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
 from lab.runs.records import read_experiment
-from service.dependencies import LabDep, SessionDep, run_in_turn
+from service.dependencies import ResourcesDep, SessionDep, run_in_turn
 from service.experiments.requests import RowId
-from service.experiments.responses import (
-    ExperimentOut,
-    view_experiment,
-)
+from service.experiments.responses import ExperimentOut, view_experiment
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
 
 @router.post("/cancel")
 def cancel(
-    experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
+    experiment_id: RowId, resources: ResourcesDep, session: SessionDep, background: BackgroundTasks
 ) -> ExperimentOut:
     """Stop every unfinished run for good, between two steps; what was measured stays."""
-    background.add_task(run_in_turn, lab, lab.queue.withdraw, cancel_experiment(session, experiment_id))
+    background.add_task(
+        run_in_turn, resources, resources.queue.withdraw, cancel_experiment(session, experiment_id)
+    )
     return view_experiment(read_experiment(session, experiment_id))
 
 
 @router.post("/pause")
 def pause(
-    experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks
+    experiment_id: RowId, resources: ResourcesDep, session: SessionDep, background: BackgroundTasks
 ) -> ExperimentOut:
     """Stop every queued or running run, between two steps, until it is resumed."""
-    background.add_task(run_in_turn, lab, lab.queue.withdraw, pause_experiment(session, experiment_id))
+    background.add_task(
+        run_in_turn, resources, resources.queue.withdraw, pause_experiment(session, experiment_id)
+    )
     return view_experiment(read_experiment(session, experiment_id))
 
 
 @router.post("/resume")
-def resume(experiment_id: RowId, lab: LabDep, session: SessionDep) -> ExperimentOut:
+def resume(experiment_id: RowId, resources: ResourcesDep, session: SessionDep) -> ExperimentOut:
     """Queue every paused run again; it goes on from the step where it stopped."""
-    resume_experiment(session, lab.queue, experiment_id)
+    resume_experiment(session, resources.queue, experiment_id)
     return view_experiment(read_experiment(session, experiment_id))
 
 
 @router.delete("", status_code=204)
-def delete(experiment_id: RowId, lab: LabDep, session: SessionDep, background: BackgroundTasks) -> None:
+def delete(
+    experiment_id: RowId, resources: ResourcesDep, session: SessionDep, background: BackgroundTasks
+) -> None:
     """Remove the experiment with all its runs, figures and weights; running ones are stopped."""
-    background.add_task(run_in_turn, lab, lab.queue.withdraw, delete_experiment(session, experiment_id))
-    background.add_task(run_in_turn, lab, lab.database.reclaim_space)
+    background.add_task(
+        run_in_turn, resources, resources.queue.withdraw, delete_experiment(session, experiment_id)
+    )
+    background.add_task(run_in_turn, resources, resources.database.reclaim_space)

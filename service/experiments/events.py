@@ -12,21 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from lab.database.tables import EpochMetric
 from lab.runs.records import read_experiment
 from lab.runs.status import ACTIVE
-from service.dependencies import Lab, LabDep, SessionDep
-from service.experiments.event_cursor import (
-    decode_cursor,
-    encode_cursor,
-)
-from service.experiments.feed import (
-    POLL_SECONDS,
-    Snapshot,
-)
+from service.dependencies import ResourcesDep, SessionDep
+from service.experiments.event_cursor import decode_cursor, encode_cursor
+from service.experiments.feed import POLL_SECONDS, ExperimentFeed, FeedDep, Snapshot
 from service.experiments.requests import RowId
-from service.experiments.responses import (
-    EpochOut,
-    ExperimentSummary,
-    view_epoch,
-)
+from service.experiments.responses import EpochOut, ExperimentSummary, view_epoch
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
@@ -69,7 +59,7 @@ def open_stream(
 
 @router.get("/{experiment_id}/events", response_class=EventSourceResponse)
 async def stream_events(
-    lab: LabDep, stream: Annotated[Stream, Depends(open_stream)]
+    resources: ResourcesDep, feed: FeedDep, stream: Annotated[Stream, Depends(open_stream)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow the experiment: server-sent events, resumed by `Last-Event-ID`.
 
@@ -77,7 +67,7 @@ async def stream_events(
     figures), `run` (a run whose status or figures changed) and `summary` (the experiment without its runs).
     `end` comes when no run will change any more, `deleted` when the experiment is; then the stream is closed.
     """
-    snapshot = await lab.feed.read(stream.experiment_id)
+    snapshot = await feed.read(stream.experiment_id)
     if snapshot is not None:
         stream.version_sent = max(snapshot.versions, default=0)
         stream.summary_sent = _summarize(snapshot)
@@ -88,20 +78,22 @@ async def stream_events(
             retry=RECONNECT_MILLISECONDS,
         )
     while snapshot is not None:
-        async for event in _tell_changes(lab, stream, snapshot):
+        async for event in _tell_changes(feed, stream, snapshot):
             yield event
         if snapshot.experiment.status not in (*ACTIVE, "paused"):
             yield ServerSentEvent(event="end", data={"id": stream.experiment_id})
             return
         await asyncio.sleep(POLL_SECONDS)
-        if lab.is_stopping.is_set():
+        if resources.is_stopping.is_set():
             return
-        snapshot = await lab.feed.read(stream.experiment_id)
+        snapshot = await feed.read(stream.experiment_id)
     yield ServerSentEvent(event="deleted", data={"id": stream.experiment_id})
 
 
-async def _tell_changes(lab: Lab, stream: Stream, snapshot: Snapshot) -> AsyncIterator[ServerSentEvent]:
-    for index, epoch in await _find_new_epochs(lab, stream, snapshot):
+async def _tell_changes(
+    feed: ExperimentFeed, stream: Stream, snapshot: Snapshot
+) -> AsyncIterator[ServerSentEvent]:
+    for index, epoch in await _find_new_epochs(feed, stream, snapshot):
         stream.epochs_sent[index] = epoch.epoch
         yield ServerSentEvent(event="epoch", data=epoch, id=encode_cursor(stream.epochs_sent))
     for run, version in zip(snapshot.experiment.runs, snapshot.versions, strict=True):
@@ -114,7 +106,9 @@ async def _tell_changes(lab: Lab, stream: Stream, snapshot: Snapshot) -> AsyncIt
         yield ServerSentEvent(event="summary", data=summary)
 
 
-async def _find_new_epochs(lab: Lab, stream: Stream, snapshot: Snapshot) -> list[tuple[int, EpochOut]]:
+async def _find_new_epochs(
+    feed: ExperimentFeed, stream: Stream, snapshot: Snapshot
+) -> list[tuple[int, EpochOut]]:
     """The epochs that the client has not been sent, with their run's index."""
     found: list[tuple[int, EpochMetric]] = []
     behind: dict[int, int] = {}
@@ -124,7 +118,7 @@ async def _find_new_epochs(lab: Lab, stream: Stream, snapshot: Snapshot) -> list
         elif metric is not None and metric.epoch > sent:
             behind[metric.run_id] = index
     if behind:
-        metrics = await run_in_threadpool(lab.feed.read_epochs, list(behind))
+        metrics = await run_in_threadpool(feed.read_epochs, list(behind))
         for run_id, index in behind.items():
             sent = stream.epochs_sent[index]
             found += [(index, metric) for metric in metrics[run_id] if metric.epoch > sent]

@@ -5,20 +5,16 @@ import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
 from lab.database.engine import Database
 from lab.database.tables import EpochMetric
 from lab.errors import NotFoundError
-from lab.runs.records import (
-    read_experiment,
-    read_metrics,
-)
-from service.experiments.responses import (
-    ExperimentOut,
-    view_experiment,
-)
+from lab.runs.records import read_experiment, read_metrics
+from service.experiments.responses import ExperimentOut, view_experiment
 
 POLL_SECONDS = 0.5
 # What nobody has asked for this long is forgotten.
@@ -101,3 +97,12 @@ def _find_snapshot(read: _Read | None) -> Snapshot | None:
     if read is None or read.answer.cancelled() or read.answer.exception() is not None:
         return None
     return read.answer.result()
+
+
+def get_feed(request: Request) -> ExperimentFeed:
+    """Get the app's feed."""
+    feed: ExperimentFeed = request.app.state.feed
+    return feed
+
+
+FeedDep = Annotated[ExperimentFeed, Depends(get_feed)]

@@ -5,15 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import (
-    Normalization,
-    Penalize,
-    Schedule,
-)
-from lab.experiments.planning import (
-    MAX_RUNS,
-    ExperimentRequest,
-)
+from lab.experiments.configs import Normalization, Penalize, Schedule
+from lab.experiments.planning import MAX_RUNS, ExperimentRequest
 
 # What fits the database's integers; a larger one would fail there.
 RowId = Annotated[int, Field(ge=1, lt=2**31)]

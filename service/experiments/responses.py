@@ -8,10 +8,7 @@ from pydantic import BaseModel, Field
 
 from lab.database.tables import EpochMetric
 from lab.runs.experiment_list import ListedExperiment
-from lab.runs.records import (
-    ExperimentRecord,
-    RunRecord,
-)
+from lab.runs.records import ExperimentRecord, RunRecord
 from lab.runs.status import Status
 from service.results.runs import find_warnings
 

@@ -7,27 +7,16 @@ from fastapi import APIRouter, Depends, Header, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from lab.datasets.load import (
-    DatasetInfo,
-    choose_default_dataset,
-    ensure_dataset,
-    find_dataset,
-)
-from lab.experiments.planning import (
-    ExperimentSpec,
-    plan_experiment,
-)
+from lab.datasets.load import DatasetInfo, choose_default_dataset, ensure_dataset, find_dataset
+from lab.experiments.planning import ExperimentSpec, plan_experiment
 from lab.experiments.presets import PRESETS
 from lab.runs.control import submit_experiment
 from lab.runs.durations import estimate_duration
 from lab.runs.records import read_experiment
 from service.comparison.verdicts import describe_reach
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import ResourcesDep, SessionDep
 from service.experiments.requests import ExperimentIn
-from service.experiments.responses import (
-    ExperimentOut,
-    view_experiment,
-)
+from service.experiments.responses import ExperimentOut, view_experiment
 from service.results.runs import find_warnings
 
 router = APIRouter(tags=["experiments"])
@@ -82,13 +71,13 @@ class Planned:
     dataset: DatasetInfo
 
 
-def read_plan(lab: LabDep, body: ExperimentIn | None = None) -> Planned:
+def read_plan(resources: ResourcesDep, body: ExperimentIn | None = None) -> Planned:
     """Spell out what is asked for.
 
     Raises:
         InvalidConfigError: it could not be trained.
     """
-    body, settings = body or ExperimentIn(), lab.settings
+    body, settings = body or ExperimentIn(), resources.settings
     name = body.dataset or choose_default_dataset(settings.default_dataset, data_dir=settings.data_dir)
     dataset = find_dataset(name)
     return Planned(body, plan_experiment(body.to_request(), dataset=dataset), dataset)
@@ -97,20 +86,20 @@ def read_plan(lab: LabDep, body: ExperimentIn | None = None) -> Planned:
 PlannedDep = Annotated[Planned, Depends(read_plan)]
 
 
-def read_plan_with_data(lab: LabDep, planned: PlannedDep) -> Planned:
+def read_plan_with_data(resources: ResourcesDep, planned: PlannedDep) -> Planned:
     """The same, once its data set is there; to download it may take minutes, so that no turn is held.
 
     Raises:
         DatasetUnavailableError: it cannot be had.
     """
-    ensure_dataset(planned.dataset, data_dir=lab.settings.data_dir)
+    ensure_dataset(planned.dataset, data_dir=resources.settings.data_dir)
     return planned
 
 
 @router.post("/experiments", status_code=202)
 def create_experiment(
     response: Response,
-    lab: LabDep,
+    resources: ResourcesDep,
     planned: Annotated[Planned, Depends(read_plan_with_data)],
     session: SessionDep,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
@@ -123,7 +112,7 @@ def create_experiment(
     estimate = _estimate(session, planned.spec)
     experiment_id = submit_experiment(
         session,
-        lab.queue,
+        resources.queue,
         spec=planned.spec,
         request=planned.body.model_dump(exclude_unset=True),
         idempotency_key=idempotency_key,

@@ -8,13 +8,9 @@ from sqlalchemy.orm import Session
 
 from lab.errors import RunNotFinishedError
 from lab.runs.predictions import stream_log_probabilities
-from lab.runs.records import (
-    ExperimentRecord,
-    RunRecord,
-    read_log_probabilities,
-)
+from lab.runs.records import ExperimentRecord, RunRecord, read_log_probabilities
 from service.mistakes.ranking import pick_classes
-from service.mistakes.test_images import ImageStore
+from service.mistakes.test_images import TestImages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +33,9 @@ class Answers:
         return np.not_equal(self.predicted, self.labels)
 
 
-def read_answers(session: Session, store: ImageStore, experiment: ExperimentRecord) -> Answers:
+def read_answers(session: Session, test_images: TestImages, experiment: ExperimentRecord) -> Answers:
     """The answers of the experiment's completed runs, in the experiment's order; there may be none."""
-    images, labels = store.read(experiment.dataset)
+    images, labels = test_images.read(experiment.dataset)
     runs = tuple(run for run in experiment.runs if run.is_completed)
     row_of_run = {run.id: row for row, run in enumerate(runs)}
     predicted = np.zeros((len(runs), len(labels)), dtype=np.uint8)
@@ -50,14 +46,14 @@ def read_answers(session: Session, store: ImageStore, experiment: ExperimentReco
     return Answers(runs=runs, images=images, labels=labels, predicted=predicted, confidence=confidence)
 
 
-def read_run_answers(session: Session, store: ImageStore, run: RunRecord) -> Answers:
+def read_run_answers(session: Session, test_images: TestImages, run: RunRecord) -> Answers:
     """The answers of one run.
 
     Raises:
         RunNotFinishedError: it has not completed.
     """
     predicted, confidence = pick_classes(read_log_probabilities(session, run))
-    images, labels = store.read(run.config.dataset)
+    images, labels = test_images.read(run.config.dataset)
     return Answers(
         runs=(run,), images=images, labels=labels, predicted=predicted[None], confidence=confidence[None]
     )

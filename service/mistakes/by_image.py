@@ -9,17 +9,9 @@ import numpy as np
 from lab.datasets.load import DATASETS
 from lab.runs.records import ExperimentRecord
 from service.data_urls import write_png_url
-from service.mistakes.agreement import (
-    IndexArray,
-    count_agreement,
-    find_missed_by_every_run,
-    find_missed_only,
-)
+from service.mistakes.agreement import IndexArray, count_agreement, find_missed_by_every_run, find_missed_only
 from service.mistakes.answers import Answers
-from service.mistakes.image_sheet import (
-    MissedImage,
-    WrongAnswer,
-)
+from service.mistakes.image_sheet import MissedImage, WrongAnswer
 
 
 def describe_agreement(answers: Answers) -> dict[str, Any]:

@@ -5,10 +5,7 @@ from typing import Any
 
 from lab.datasets.load import DATASETS
 from service.mistakes.answers import Answers
-from service.mistakes.ranking import (
-    Misclassification,
-    rank_mistakes,
-)
+from service.mistakes.ranking import Misclassification, rank_mistakes
 from service.mistakes.run_sheet import Mistake
 
 

@@ -10,14 +10,7 @@ from matplotlib.colors import LogNorm, to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    write_heading,
-)
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, write_heading
 from service.drawing.palette import pick_text_color
 
 CountMatrix = NDArray[np.int64]

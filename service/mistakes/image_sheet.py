@@ -10,17 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.drawing.canvas import (
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    start_canvas,
-)
-from service.drawing.palette import (
-    NORMALIZATION_COLORS,
-    OTHER_COLOR,
-)
+from service.drawing.canvas import INK, QUIET_INK, clean_text, draw_notice, start_canvas
+from service.drawing.palette import NORMALIZATION_COLORS, OTHER_COLOR
 from service.mistakes.run_sheet import format_confidence
 
 MOST_TILES = 30

@@ -10,18 +10,18 @@ from lab.errors import NotFoundError
 from lab.runs.predictions import read_image_log_probabilities
 from lab.runs.records import ExperimentRecord
 from service.data_urls import write_png_url
-from service.mistakes.test_images import ImageStore
+from service.mistakes.test_images import TestImages
 
 
 def describe_image(
-    session: Session, store: ImageStore, experiment: ExperimentRecord, *, index: int
+    session: Session, test_images: TestImages, experiment: ExperimentRecord, *, index: int
 ) -> dict[str, Any]:
     """The test image at ``index`` with each completed run's ten probabilities, in the experiment's order.
 
     Raises:
         NotFoundError: the test set has fewer images.
     """
-    images, labels = store.read(experiment.dataset)
+    images, labels = test_images.read(experiment.dataset)
     if index >= len(images):
         raise NotFoundError(
             f"There is no test image {index}; {experiment.dataset} has those from 0 to {len(images) - 1}."

@@ -8,39 +8,20 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from lab.datasets.load import DATASETS
 from lab.errors import NotFoundError
 from lab.experiments.configs import Normalization
-from lab.runs.records import (
-    ExperimentRecord,
-    read_experiment,
-)
-from service.dependencies import DRAWING, LabDep, SessionDep
+from lab.runs.records import ExperimentRecord, read_experiment
+from service.dependencies import DRAWING, SessionDep
 from service.drawing.rendering import render
 from service.experiments.requests import RowId
 from service.mistakes.agreement import select_missed
-from service.mistakes.answers import (
-    Answers,
-    read_answers,
-    require_runs,
-)
-from service.mistakes.by_image import (
-    collect_images,
-    describe_agreement,
-    describe_images,
-)
-from service.mistakes.by_run import (
-    list_mistakes,
-    make_strips,
-)
-from service.mistakes.confusion import (
-    count_by_configuration,
-    describe_confusions,
-)
+from service.mistakes.answers import Answers, read_answers, require_runs
+from service.mistakes.by_image import collect_images, describe_agreement, describe_images
+from service.mistakes.by_run import list_mistakes, make_strips
+from service.mistakes.confusion import count_by_configuration, describe_confusions
 from service.mistakes.confusion_figure import draw_confusions
-from service.mistakes.image_sheet import (
-    MOST_TILES,
-    draw_shared_mistakes,
-)
+from service.mistakes.image_sheet import MOST_TILES, draw_shared_mistakes
 from service.mistakes.one_image import describe_image
 from service.mistakes.run_sheet import draw_misclassified_by_run
+from service.mistakes.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["mistakes"])
 
@@ -76,7 +57,7 @@ MissedByRun = Annotated[RowId | None, Query(description="Only images that this r
 @router.get("/misclassified")
 def show_misclassified(
     experiment_id: RowId,
-    lab: LabDep,
+    test_images: TestImagesDep,
     session: SessionDep,
     choice: Choice,
     run_id: MissedByRun = None,
@@ -91,7 +72,7 @@ def show_misclassified(
     `runs` holds each run's own mistakes, the most confident first.
     """
     experiment = read_experiment(session, experiment_id)
-    answers = read_answers(session, lab.image_store, experiment)
+    answers = read_answers(session, test_images, experiment)
     row = _find_row(answers, run_id, experiment=experiment)
     indices = select_missed(answers, **vars(choice), row=row)
     end = offset + limit
@@ -111,7 +92,7 @@ def show_misclassified(
 @router.get("/misclassified.png", response_class=Response, dependencies=[DRAWING])
 def draw_misclassified(
     experiment_id: RowId,
-    lab: LabDep,
+    test_images: TestImagesDep,
     session: SessionDep,
     choice: Choice,
     by: Annotated[
@@ -121,7 +102,7 @@ def draw_misclassified(
 ) -> Response:
     """A sheet of the images that most runs take for something else, or of each run's surest mistakes."""
     experiment = read_experiment(session, experiment_id)
-    answers = require_runs(read_answers(session, lab.image_store, experiment), experiment)
+    answers = require_runs(read_answers(session, test_images, experiment), experiment)
     title = f"{experiment.name}: misclassified test images"
     if by == "run":
         figure = draw_misclassified_by_run(make_strips(answers), title=title)
@@ -136,22 +117,22 @@ def draw_misclassified(
 def show_image(
     experiment_id: RowId,
     index: Annotated[int, Path(ge=0, lt=2**31, description="Which test image, from 0.")],
-    lab: LabDep,
+    test_images: TestImagesDep,
     session: SessionDep,
 ) -> dict[str, Any]:
     """One test image, and the ten probabilities that each completed run gives it."""
     experiment = read_experiment(session, experiment_id)
-    return describe_image(session, lab.image_store, experiment, index=index)
+    return describe_image(session, test_images, experiment, index=index)
 
 
 @router.get("/confusion")
-def show_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+def show_confusion(experiment_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
     """What each configuration takes each class for, its completed seeds added up.
 
     `matrix[t][p]` counts the answers p to images of class t; `recall` and `precision` are by class.
     """
     experiment = read_experiment(session, experiment_id)
-    answers = read_answers(session, lab.image_store, experiment)
+    answers = read_answers(session, test_images, experiment)
     return {
         "experiment_id": experiment.id,
         "dataset": experiment.dataset,
@@ -162,10 +143,10 @@ def show_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> di
 
 
 @router.get("/confusion.png", response_class=Response, dependencies=[DRAWING])
-def draw_confusion(experiment_id: RowId, lab: LabDep, session: SessionDep) -> Response:
+def draw_confusion(experiment_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
     """The confusion matrix of each configuration, its completed seeds added up."""
     experiment = read_experiment(session, experiment_id)
-    answers = require_runs(read_answers(session, lab.image_store, experiment), experiment)
+    answers = require_runs(read_answers(session, test_images, experiment), experiment)
     figure = draw_confusions(
         count_by_configuration(answers),
         class_names=DATASETS[experiment.dataset].class_names,

@@ -10,14 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    start_canvas,
-)
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, start_canvas
 
 MOST_TILES = 40
 COLUMNS = 8

@@ -2,18 +2,19 @@
 
 import threading
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from fastapi import Depends, Request
 from numpy.typing import NDArray
 
-from lab.datasets.load import (
-    ImageSet,
-    load_dataset,
-)
+from lab.datasets.load import ImageSet, load_dataset
 
 
-class ImageStore:
-    """Reads each data set's test pictures once; safe to share between threads."""
+class TestImages:
+    """Test images of each data set, loaded once; safe to share between threads."""
+
+    __test__ = False  # for pytest, which collects classes by this prefix
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
@@ -31,3 +32,12 @@ class ImageStore:
                 self._sets[dataset] = load_dataset(dataset, data_dir=self._data_dir).test
         test_set = self._sets[dataset]
         return test_set.images.numpy(), test_set.labels.numpy()
+
+
+def get_test_images(request: Request) -> TestImages:
+    """Get the app's test images."""
+    test_images: TestImages = request.app.state.test_images
+    return test_images
+
+
+TestImagesDep = Annotated[TestImages, Depends(get_test_images)]

@@ -9,23 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from lab.statistics.summaries import (
-    Summary,
-    summarize,
-)
-from service.drawing.canvas import (
-    FAINT_INK,
-    draw_notice,
-)
-from service.drawing.palette import (
-    Configuration,
-    LineStyle,
-    style_configurations,
-)
-from service.drawing.panels import (
-    limit_accuracy,
-    start_panels,
-)
+from lab.statistics.summaries import Summary, summarize
+from service.drawing.canvas import FAINT_INK, draw_notice
+from service.drawing.palette import Configuration, LineStyle, style_configurations
+from service.drawing.panels import limit_accuracy, start_panels
 
 DODGE = 1.025
 """Factor by which one line's points stand beside the next one's, so that whiskers do not hide each other."""

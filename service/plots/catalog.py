@@ -10,10 +10,7 @@ from sqlalchemy.orm import Session
 
 from lab.errors import InvalidRequestError, NotFoundError
 from lab.experiments.configs import NORMALIZATIONS
-from lab.runs.records import (
-    ExperimentRecord,
-    read_metrics,
-)
+from lab.runs.records import ExperimentRecord, read_metrics
 from service.comparison.pairs import MAX_PAIRS, compare_pairs
 from service.comparison.schemas import PairOut
 from service.comparison.scores import collect_scores
@@ -34,15 +31,9 @@ from service.plots.groups import (
     make_curves,
     rank_configurations,
 )
-from service.plots.mean_curves import (
-    MOST_IN_ONE_PANEL,
-    draw_means,
-)
+from service.plots.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plots.ranking import draw_ranking
-from service.plots.verdict_matrix import (
-    Verdict,
-    draw_verdicts,
-)
+from service.plots.verdict_matrix import Verdict, draw_verdicts
 
 # What belongs to the normalization itself, and so does not part panels that compare normalizations.
 OF_NORMALIZATION = ("normalization", "groups", "affine", "penalize")

@@ -10,26 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-)
-from service.drawing.palette import (
-    Configuration,
-    LineStyle,
-    style_configurations,
-    style_subset,
-)
-from service.drawing.panels import (
-    FloatArray,
-    limit_accuracy,
-    limit_epochs,
-    limit_loss,
-    start_panels,
-)
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice
+from service.drawing.palette import Configuration, LineStyle, style_configurations, style_subset
+from service.drawing.panels import FloatArray, limit_accuracy, limit_epochs, limit_loss, start_panels
 
 Metric = Literal["train-accuracy", "test-accuracy", "train-loss", "test-loss"]
 Quantity = Literal["accuracy", "loss"]

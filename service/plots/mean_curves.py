@@ -10,31 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lab.statistics.summaries import summarize
-from service.drawing.canvas import (
-    INK,
-    clean_text,
-    draw_notice,
-)
-from service.drawing.palette import (
-    Configuration,
-    LineStyle,
-    name_normalization,
-    style_configurations,
-)
-from service.drawing.panels import (
-    FloatArray,
-    limit_accuracy,
-    limit_epochs,
-    limit_loss,
-    start_panels,
-)
-from service.plots.curves import (
-    AXIS_LABELS,
-    METRIC_TITLES,
-    Metric,
-    RunCurves,
-    write_notes,
-)
+from service.drawing.canvas import INK, clean_text, draw_notice
+from service.drawing.palette import Configuration, LineStyle, name_normalization, style_configurations
+from service.drawing.panels import FloatArray, limit_accuracy, limit_epochs, limit_loss, start_panels
+from service.plots.curves import AXIS_LABELS, METRIC_TITLES, Metric, RunCurves, write_notes
 
 MOST_IN_ONE_PANEL = 6
 MOST_PANELS = 12

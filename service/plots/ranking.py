@@ -8,26 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lab.statistics.summaries import (
-    Summary,
-    summarize,
-)
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    write_heading,
-)
-from service.drawing.palette import (
-    NORMALIZATION_COLORS,
-    OTHER_COLOR,
-)
-from service.drawing.panels import (
-    FAR_BELOW,
-    LEAST_ACCURACY_SPAN,
-)
+from lab.statistics.summaries import Summary, summarize
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, write_heading
+from service.drawing.palette import NORMALIZATION_COLORS, OTHER_COLOR
+from service.drawing.panels import FAR_BELOW, LEAST_ACCURACY_SPAN
 
 MOST_SHOWN = 60
 WIDTH, ROW_HEIGHT, HEADER, FOOTER = 11.0, 0.34, 1.0, 0.85

@@ -7,11 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 from lab.errors import NotFoundError
 from lab.runs.records import read_experiment
 from service.dependencies import DRAWING, SessionDep
-from service.drawing.rendering import (
-    IMAGE_FORMATS,
-    MEDIA_TYPES,
-    render,
-)
+from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, render
 from service.experiments.requests import RowId
 from service.plots.catalog import PlotCatalog
 

@@ -7,14 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    write_heading,
-)
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, write_heading
 
 MOST_SHOWN = 30
 CELL_WIDTH, CELL_HEIGHT, LEAST_WIDTH = 0.62, 0.4, 8.6

@@ -4,9 +4,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from fastapi import Depends, Request
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -66,6 +68,15 @@ class Predictor:
             if len(self._networks) > MAX_CACHED_NETWORKS:
                 self._networks.popitem(last=False)
         return network
+
+
+def get_predictor(request: Request) -> Predictor:
+    """Get the app's predictor."""
+    predictor: Predictor = request.app.state.predictor
+    return predictor
+
+
+PredictorDep = Annotated[Predictor, Depends(get_predictor)]
 
 
 def load_network(config: RunConfig, weights: bytes) -> nn.Module:

@@ -9,29 +9,13 @@ from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS
 from lab.errors import NoTrainedModelError
-from lab.runs.records import (
-    RunRecord,
-    list_completed_runs,
-    read_experiment,
-    read_run,
-    read_weights,
-)
+from lab.runs.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.data_urls import write_png_url
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import SessionDep
 from service.experiments.requests import PredictionIn
-from service.predict.predictor import (
-    Reading,
-    keep_best_per_configuration,
-    rank_runs,
-)
+from service.predict.predictor import PredictorDep, Reading, keep_best_per_configuration, rank_runs
 from service.predict.preparation import PreparedImage
-from service.predict.uploads import (
-    BODY_SCHEMA,
-    Upload,
-    fit_to_dataset,
-    prepare_upload,
-    read_upload,
-)
+from service.predict.uploads import BODY_SCHEMA, Upload, fit_to_dataset, prepare_upload, read_upload
 
 router = APIRouter(tags=["predict"])
 
@@ -86,7 +70,7 @@ UploadDep = Annotated[Upload, Depends(read_upload)]
 
 
 @router.post("/predict", openapi_extra=BODY_SCHEMA)
-def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOut:
+def predict(upload: UploadDep, predictor: PredictorDep, session: SessionDep) -> PredictionOut:
     """Read the digit on a picture: a multipart field `file`, or JSON with `image` (base64) or `pixels`.
 
     The best completed run answers, or the one named by `run_id`; `experiment_id` and `normalization` have
@@ -98,7 +82,7 @@ def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOu
     datasets = {run.config.dataset for run in runs}
     fitted = {name: fit_to_dataset(prepared, dataset=name) for name in datasets}
     readings = [
-        lab.predictor.read(
+        predictor.read(
             fitted[run.config.dataset].pixels, run, read_weights=partial(read_weights, session, run)
         )
         for run in runs
@@ -117,7 +101,7 @@ def predict(upload: UploadDep, lab: LabDep, session: SessionDep) -> PredictionOu
 
 
 @router.post("/predict/saliency", openapi_extra=BODY_SCHEMA)
-def explain_prediction(upload: UploadDep, lab: LabDep, session: SessionDep) -> SaliencyOut:
+def explain_prediction(upload: UploadDep, predictor: PredictorDep, session: SessionDep) -> SaliencyOut:
     """Show which pixels of the picture made a run read what it reads: the body is that of `/predict`.
 
     The run named by `run_id` is asked, or else the best of those that `/predict` would ask.
@@ -125,7 +109,7 @@ def explain_prediction(upload: UploadDep, lab: LabDep, session: SessionDep) -> S
     picture = prepare_upload(upload)
     run = _select_runs(session, upload.body)[0]
     prepared = fit_to_dataset(picture, dataset=run.config.dataset)
-    reading, saliency = lab.predictor.explain(
+    reading, saliency = predictor.explain(
         prepared.pixels, run, read_weights=partial(read_weights, session, run)
     )
     return SaliencyOut(

@@ -14,11 +14,7 @@ from starlette.datastructures import UploadFile
 from lab.datasets.coarse_digits import coarsen
 from lab.errors import InvalidImageError
 from service.experiments.requests import PredictionIn
-from service.predict.preparation import (
-    PreparedImage,
-    prepare_picture,
-    prepare_pixels,
-)
+from service.predict.preparation import PreparedImage, prepare_picture, prepare_pixels
 
 SELECTORS = {
     "run_id": "integer",

@@ -5,26 +5,12 @@ from collections import Counter
 from lab.wording import count_words
 from service.report.blocks import Report
 from service.report.data import Material
-from service.report.sections.findings import (
-    write_conclusions,
-    write_verdicts,
-)
-from service.report.sections.method import (
-    write_appendix,
-    write_method,
-)
+from service.report.sections.findings import write_conclusions, write_verdicts
+from service.report.sections.method import write_appendix, write_method
 from service.report.sections.mistakes import write_mistakes
 from service.report.sections.reproduce import write_provenance
-from service.report.sections.results import (
-    write_consolidated,
-    write_results,
-    write_single,
-)
-from service.report.sections.setup import (
-    write_architecture,
-    write_configurations,
-    write_objective,
-)
+from service.report.sections.results import write_consolidated, write_results, write_single
+from service.report.sections.setup import write_architecture, write_configurations, write_objective
 
 
 def compose_report(material: Material, *, base_url: str) -> Report:

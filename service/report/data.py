@@ -7,37 +7,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from lab.datasets.load import (
-    DATASETS,
-    DatasetInfo,
-)
+from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError, InvalidRequestError
-from lab.runs.records import (
-    ExperimentRecord,
-    RunRecord,
-    find_experiment,
-    read_experiment,
-    read_metrics,
-)
+from lab.runs.records import ExperimentRecord, RunRecord, find_experiment, read_experiment, read_metrics
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
-from service.mistakes.answers import (
-    Answers,
-    read_answers,
-)
-from service.mistakes.test_images import ImageStore
+from service.mistakes.answers import Answers, read_answers
+from service.mistakes.test_images import TestImages
 from service.plots.catalog import PlotCatalog
 from service.plots.groups import group_by_label
 from service.report.repeat_request import find_repeating_request
-from service.results.configurations import (
-    ConfigurationResult,
-    summarize_configurations,
-)
-from service.results.runs import (
-    ResultRow,
-    find_warnings,
-    summarize_run,
-)
+from service.results.configurations import ConfigurationResult, summarize_configurations
+from service.results.runs import ResultRow, find_warnings, summarize_run
 
 MOST_SMALL_LINES = 8
 """Figures of more configurations need the width of the page."""
@@ -91,7 +72,7 @@ class Material:
         return sorted(finished, key=lambda result: -_read_mean(result))
 
 
-def collect_material(session: Session, store: ImageStore, experiment_id: int) -> Material:
+def collect_material(session: Session, test_images: TestImages, experiment_id: int) -> Material:
     """Read the experiment and compare its configurations.
 
     Raises:
@@ -104,11 +85,11 @@ def collect_material(session: Session, store: ImageStore, experiment_id: int) ->
     gaps: list[str] = []
     answers = comparison = None
     try:
-        answers = read_answers(session, store, experiment)
+        answers = read_answers(session, test_images, experiment)
     except DatasetUnavailableError as error:
         gaps.append(f"Misclassified images are not shown: {error}")
     try:
-        comparison = compare_experiment(session, store, experiment)
+        comparison = compare_experiment(session, test_images, experiment)
     except InvalidRequestError as error:
         gaps.append(f"Pairs are not compared: {error}")
     return Material(

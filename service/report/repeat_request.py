@@ -7,10 +7,7 @@ from lab.errors import InvalidConfigError
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import plan_experiment
 from lab.runs.records import ExperimentRecord
-from service.experiments.requests import (
-    ConfigIn,
-    ExperimentIn,
-)
+from service.experiments.requests import ConfigIn, ExperimentIn
 
 
 def find_repeating_request(experiment: ExperimentRecord, request: dict[str, Any]) -> dict[str, Any] | None:

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from service.dependencies import DRAWING, LabDep, SessionDep
+from service.dependencies import DRAWING, SessionDep
 from service.experiments.requests import RowId
+from service.mistakes.test_images import TestImagesDep
 from service.report.compose import compose_report
 from service.report.data import collect_material
 from service.report.markdown import write_markdown
@@ -25,7 +26,7 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-an
 )
 def show_report(
     experiment_id: RowId,
-    lab: LabDep,
+    test_images: TestImagesDep,
     session: SessionDep,
     request: Request,
     answer_format: Annotated[
@@ -38,7 +39,7 @@ def show_report(
     It is written from what there is: of an unfinished experiment it says what is missing.
     """
     base_url = str(request.base_url).rstrip("/")
-    report = compose_report(collect_material(session, lab.image_store, experiment_id), base_url=base_url)
+    report = compose_report(collect_material(session, test_images, experiment_id), base_url=base_url)
     if answer_format == "markdown":
         return Response(write_markdown(report, base_url=base_url), media_type="text/markdown")
     return HTMLResponse(write_html(report), headers={"Content-Security-Policy": POLICY})

@@ -4,10 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lab.statistics.summaries import (
-    Summary,
-    summarize,
-)
+from lab.statistics.summaries import Summary, summarize
 from service.results.runs import ResultRow
 
 

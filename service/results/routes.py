@@ -5,30 +5,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from lab.runs.records import (
-    read_experiment,
-    read_metrics,
-)
+from lab.runs.records import read_experiment, read_metrics
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric
-from service.dependencies import LabDep, SessionDep
+from service.dependencies import SessionDep
 from service.experiments.requests import RowId
-from service.results.configurations import (
-    ConfigurationResult,
-    summarize_configurations,
-)
-from service.results.runs import (
-    ResultRow,
-    find_warnings,
-    summarize_run,
-)
-from service.results.tables import (
-    write_configuration_csv,
-    write_latex,
-    write_markdown,
-    write_run_csv,
-)
+from service.mistakes.test_images import TestImagesDep
+from service.results.configurations import ConfigurationResult, summarize_configurations
+from service.results.runs import ResultRow, find_warnings, summarize_run
+from service.results.tables import write_configuration_csv, write_latex, write_markdown, write_run_csv
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
@@ -84,7 +70,7 @@ def show_results(
 @router.get("/comparison")
 def show_comparison(
     experiment_id: RowId,
-    lab: LabDep,
+    test_images: TestImagesDep,
     session: SessionDep,
     metric: Annotated[
         Metric, Query(description="Which figure of each run; McNemar's counts are of the final one.")
@@ -101,4 +87,4 @@ def show_comparison(
     fewer seeds.
     """
     experiment = read_experiment(session, experiment_id)
-    return compare_experiment(session, lab.image_store, experiment, metric=metric, reference=reference)
+    return compare_experiment(session, test_images, experiment, metric=metric, reference=reference)

@@ -10,15 +10,8 @@ from lab.experiments.configs import RunConfig
 from lab.runs.records import RunRecord
 from lab.statistics.paired import MIN_SEEDS
 from lab.statistics.summaries import summarize
-from lab.wording import (
-    count_words,
-    join_words,
-)
-from service.comparison.grid import (
-    FACTORS,
-    find_differing,
-    read_settings,
-)
+from lab.wording import count_words, join_words
+from service.comparison.grid import FACTORS, find_differing, read_settings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from lab.statistics.summaries import Summary
-from service.results.configurations import (
-    SUMMARIES,
-    ConfigurationResult,
-)
+from service.results.configurations import SUMMARIES, ConfigurationResult
 from service.results.runs import ResultRow
 
 CONFIGURATION_HEADINGS = (

@@ -8,25 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from lab.experiments.architecture import (
-    IMAGE_SIZE,
-    NORMALIZATION_TYPES,
-    LayerDescription,
-)
-from service.drawing.canvas import (
-    FAINT_INK,
-    INK,
-    QUIET_INK,
-    clean_text,
-    draw_notice,
-    start_canvas,
-)
-from service.drawing.palette import (
-    NORMALIZATION_COLORS,
-    SOLID,
-    DashPattern,
-    pick_text_color,
-)
+from lab.experiments.architecture import IMAGE_SIZE, NORMALIZATION_TYPES, LayerDescription
+from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice, start_canvas
+from service.drawing.palette import NORMALIZATION_COLORS, SOLID, DashPattern, pick_text_color
 
 WIDTH = 10.0
 TOP = 1.4

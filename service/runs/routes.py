@@ -7,33 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from lab.datasets.load import DATASETS
-from lab.experiments.architecture import (
-    LayerDescription,
-    describe_layers,
-)
+from lab.experiments.architecture import LayerDescription, describe_layers
 from lab.experiments.configs import RunConfig
-from lab.runs.records import (
-    read_run,
-    read_weights,
-)
-from service.dependencies import DRAWING, LabDep, SessionDep
+from lab.runs.records import read_run, read_weights
+from service.dependencies import DRAWING, SessionDep
 from service.drawing.rendering import render
 from service.experiments.requests import RowId
-from service.experiments.responses import (
-    RunOut,
-    view_run,
-)
+from service.experiments.responses import RunOut, view_run
 from service.mistakes.answers import read_run_answers
-from service.mistakes.by_run import (
-    collect_mistakes,
-    list_mistakes,
-)
-from service.mistakes.confusion import (
-    count_by_configuration,
-    describe_run_confusion,
-)
+from service.mistakes.by_run import collect_mistakes, list_mistakes
+from service.mistakes.confusion import count_by_configuration, describe_run_confusion
 from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.run_sheet import draw_misclassified
+from service.mistakes.test_images import TestImagesDep
 from service.runs.architecture_figure import draw_architecture
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -68,33 +54,33 @@ def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
 
 
 @router.get("/{run_id}/misclassified")
-def show_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+def show_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
     """The test images that the trained network gets wrong, the most confident mistakes first."""
-    return list_mistakes(read_run_answers(session, lab.image_store, read_run(session, run_id)))
+    return list_mistakes(read_run_answers(session, test_images, read_run(session, run_id)))
 
 
 @router.get("/{run_id}/misclassified.png", response_class=Response, dependencies=[DRAWING])
-def draw_run_misclassified(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
+def draw_run_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
     """A sheet of the most confident mistakes, with what each is and what it was taken for."""
     run = read_run(session, run_id)
-    mistakes = collect_mistakes(read_run_answers(session, lab.image_store, run))
+    mistakes = collect_mistakes(read_run_answers(session, test_images, run))
     title = f"Run {run.id}: {run.config.label}, seed {run.config.seed}"
     figure = draw_misclassified(mistakes, title=title, num_total=len(mistakes))
     return Response(render(figure, image_format="png"), media_type="image/png")
 
 
 @router.get("/{run_id}/confusion")
-def show_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> dict[str, Any]:
+def show_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
     """What the trained network takes each class for: `matrix[t][p]` counts the answers p to class t."""
-    return describe_run_confusion(read_run_answers(session, lab.image_store, read_run(session, run_id)))
+    return describe_run_confusion(read_run_answers(session, test_images, read_run(session, run_id)))
 
 
 @router.get("/{run_id}/confusion.png", response_class=Response, dependencies=[DRAWING])
-def draw_run_confusion(run_id: RowId, lab: LabDep, session: SessionDep) -> Response:
+def draw_run_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
     """The confusion matrix, the mistakes coloured by how frequent they are."""
     run = read_run(session, run_id)
     figure = draw_confusions(
-        count_by_configuration(read_run_answers(session, lab.image_store, run)),
+        count_by_configuration(read_run_answers(session, test_images, run)),
         class_names=DATASETS[run.config.dataset].class_names,
         title=f"Run {run.id}: {run.config.label}, seed {run.config.seed}",
     )

@@ -4,10 +4,7 @@ import itertools
 import random
 from typing import Any
 
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    PENALTIES,
-)
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES
 from lab.experiments.presets import STUDY
 
 SCHEDULES = ("plateau", "onecycle", "constant")

@@ -10,11 +10,7 @@ from typing import Any
 import torch
 
 from lab.database.safetensors import encode_tensors
-from lab.datasets.load import (
-    DATASETS,
-    Dataset,
-    load_dataset,
-)
+from lab.datasets.load import DATASETS, Dataset, load_dataset
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import plan_experiment
 from lab.runs.epochs import EpochReport

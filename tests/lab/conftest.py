@@ -11,14 +11,8 @@ from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue
 from lab.queue.worker_slots import claim_slot
 from lab.runs.control import submit_experiment
-from lab.runs.records import (
-    ExperimentRecord,
-    read_experiment,
-)
-from tests.lab.runs.situations import (
-    Submit,
-    beat,
-)
+from lab.runs.records import ExperimentRecord, read_experiment
+from tests.lab.runs.situations import Submit, beat
 
 
 @pytest.fixture

@@ -12,14 +12,8 @@ import pytest
 
 from lab.database.engine import Database
 from lab.datasets.load import DATASETS
-from lab.experiments.planning import (
-    ExperimentRequest,
-    plan_experiment,
-)
-from lab.queue.job_queue import (
-    JobQueue,
-    upgrade_queue,
-)
+from lab.experiments.planning import ExperimentRequest, plan_experiment
+from lab.queue.job_queue import JobQueue, upgrade_queue
 from lab.runs.control import submit_experiment
 from lab.runs.experiment_list import list_experiments
 from tests.conftest import REPOSITORY

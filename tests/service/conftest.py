@@ -11,7 +11,6 @@ from fastapi.testclient import TestClient
 from lab.database.tables import Run
 from lab.settings import Settings
 from service.app import create_app
-from service.dependencies import Lab
 from tests.conftest import CACHE_DIR
 from tests.worker.bench import CPU
 from worker.engines.variants import set_up_workbench
@@ -34,22 +33,23 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def trainer(app: FastAPI) -> Trainer:
     """Trains runs in this process, as the worker would: ``trainer.perform(job_id)``."""
-    return make_trainer(app.state.lab)
+    return make_trainer(app)
 
 
-def make_trainer(lab: Lab) -> Trainer:
+def make_trainer(app: FastAPI) -> Trainer:
     workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
-    settings = TrainerSettings(workbench=workbench, data_dir=lab.settings.data_dir)
-    return Trainer(lab.database, lab.queue, settings=settings, stop=threading.Event())
+    settings = TrainerSettings(workbench=workbench, data_dir=app.state.resources.settings.data_dir)
+    return Trainer(
+        app.state.resources.database, app.state.resources.queue, settings=settings, stop=threading.Event()
+    )
 
 
 @pytest.fixture
 def train(app: FastAPI, trainer: Trainer) -> Callable[[int], None]:
     """Performs the job that a run has now, if it has one."""
-    lab: Lab = app.state.lab
 
     def perform(run_id: int) -> None:
-        with lab.database.transaction() as session:
+        with app.state.resources.database.transaction() as session:
             job_id = session.scalars(sa.select(Run.job_id).where(Run.id == run_id)).one()
         if job_id is not None:
             trainer.perform(job_id)
@@ -68,8 +68,7 @@ def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCli
         database_url=f"sqlite:///{folder}/lab.db", data_dir=folder / "data", default_dataset="digits"
     )
     app = create_app(settings)
-    lab: Lab = app.state.lab
-    trainer = make_trainer(lab)
+    trainer = make_trainer(app)
     with TestClient(app, raise_server_exceptions=False) as client:
         configs = [
             {"normalization": "batch", "l2": 1e-3},
@@ -78,7 +77,7 @@ def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCli
         ]
         body = {"name": "Three", "configs": configs, "epochs": 6, "batch_size": 32, "schedule": "onecycle"}
         assert client.post("/experiments", json=body).status_code == 202
-        with lab.database.transaction() as session:
+        with app.state.resources.database.transaction() as session:
             job_ids = session.scalars(sa.select(Run.job_id).where(Run.id.in_([1, 2])).order_by(Run.id)).all()
         for job_id in job_ids:
             trainer.perform(str(job_id))

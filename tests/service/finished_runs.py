@@ -5,16 +5,11 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lab.database.tables import (
-    EpochMetric,
-    Run,
-    TestPrediction,
-    now,
-)
+from lab.database.tables import EpochMetric, Run, TestPrediction, now
 from lab.experiments.configs import RunConfig
-from service.dependencies import Lab
 
 Accuracies = Callable[[RunConfig], Sequence[float]]
 """From a run's configuration to its test accuracy after each epoch."""
@@ -28,7 +23,7 @@ def submit(client: TestClient, **body: Any) -> int:
 
 
 def finish_runs(
-    lab: Lab,
+    app: FastAPI,
     experiment_id: int,
     accuracies: Accuracies,
     *,
@@ -39,8 +34,8 @@ def finish_runs(
 
     Train accuracy is 0.01 above the test's, and the network reads the first images of the test set right.
     """
-    _, classes = lab.image_store.read("digits")
-    with lab.database.transaction() as session:
+    _, classes = app.state.test_images.read("digits")
+    with app.state.resources.database.transaction() as session:
         query = sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
         for place, run in enumerate(session.scalars(query).all()):
             if place in leave_out:

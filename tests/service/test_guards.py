@@ -117,7 +117,7 @@ class TestErrors:
     def test_a_database_that_is_gone_is_said(self, settings: Settings, tmp_path: Path) -> None:
         client = TestClient(create_app(settings), raise_server_exceptions=False)
         lab_file = tmp_path / "lab.db"
-        client.app.state.lab.database.close()  # type: ignore[attr-defined]
+        client.app.state.resources.database.close()  # type: ignore[attr-defined]
         lab_file.write_bytes(b"not a database" * 100)
         for suffix in ("-wal", "-shm"):
             Path(f"{lab_file}{suffix}").unlink(missing_ok=True)

@@ -28,7 +28,7 @@ def test_tells_which_data_sets_are_at_hand(client: TestClient) -> None:
 
 
 def test_lists_the_workers_that_are_there(client: TestClient, app: FastAPI) -> None:
-    database = app.state.lab.database
+    database = app.state.resources.database
     assert client.get("/workers").json() == {"workers": []}
 
     with claim_slot(database) as worker_id, database.transaction() as session:

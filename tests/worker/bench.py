@@ -12,10 +12,7 @@ import sqlalchemy as sa
 import torch
 
 from lab.database.engine import Database
-from lab.database.tables import (
-    EpochMetric,
-    Run,
-)
+from lab.database.tables import EpochMetric, Run
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue

@@ -12,10 +12,7 @@ import pytest
 import torch
 
 from lab.database.engine import Database
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-)
+from lab.datasets.load import Dataset, ImageSet
 from lab.queue.job_queue import JobQueue
 from tests.conftest import REPOSITORY
 from tests.worker.bench import Bench

@@ -5,18 +5,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from lab.database.tables import (
-    Run,
-    Worker,
-)
+from lab.database.tables import Run, Worker
 from lab.queue.job_queue import JOBS
 from lab.queue.worker_slots import claim_slot
-from lab.queue.workers import (
-    ABANDONED_SECONDS,
-    SILENT_SECONDS,
-    read_workforce,
-    record_heartbeat,
-)
+from lab.queue.workers import ABANDONED_SECONDS, SILENT_SECONDS, read_workforce, record_heartbeat
 from lab.runs.records import RunRecord
 from tests.lab.runs.situations import make_signs
 from tests.waiting import wait_until

@@ -11,16 +11,8 @@ import sqlalchemy as sa
 import torch
 from torchvision import datasets as torchvision_datasets
 
-from lab.database.tables import (
-    Checkpoint,
-    EpochMetric,
-    Experiment,
-)
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-    load_dataset,
-)
+from lab.database.tables import Checkpoint, EpochMetric, Experiment
+from lab.datasets.load import Dataset, ImageSet, load_dataset
 from lab.queue.job_queue import StopWork
 from lab.runs.progress import record_epoch
 from lab.runs.records import read_log_probabilities

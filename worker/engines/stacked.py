@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lab.experiments.architecture import (
-    NUM_CLASSES,
-    ROWS,
-    Row,
-)
+from lab.experiments.architecture import NUM_CLASSES, ROWS, Row
 from lab.experiments.configs import RunConfig
 from worker.engines.interface import BATCH_NORM_MOMENTUM, NORMALIZATION_EPS, Batch
 from worker.engines.weights import Weights, list_running

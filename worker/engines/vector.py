@@ -11,11 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lab.experiments.architecture import (
-    IMAGE_SIZE,
-    NUM_CLASSES,
-    ROWS,
-)
+from lab.experiments.architecture import IMAGE_SIZE, NUM_CLASSES, ROWS
 from lab.experiments.configs import RunConfig
 from worker.engines.compilation import load_library
 from worker.engines.dropout import Dropped

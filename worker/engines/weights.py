@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 
 from lab.experiments.architecture import ROWS
-from lab.experiments.configs import (
-    Normalization,
-    Penalize,
-    RunConfig,
-)
+from lab.experiments.configs import Normalization, Penalize, RunConfig
 from lab.networks.build import build_network
 
 NUM_NORMALIZED = sum(row.out_channels for row in ROWS if row.is_block)

@@ -7,10 +7,7 @@ import torch
 from torch.optim import SGD
 
 from lab.experiments.configs import RunConfig
-from worker.training.schedules import (
-    Schedule,
-    build_schedule,
-)
+from worker.training.schedules import Schedule, build_schedule
 
 
 @dataclass(frozen=True)

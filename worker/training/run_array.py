@@ -15,34 +15,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-)
+from lab.datasets.load import Dataset, ImageSet
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.epochs import EpochReport, TrainingState
 from worker.engines.dropout import draw_dropped
 from worker.engines.interface import Batch, Engine
 from worker.engines.weights import Weights
 from worker.training.augmentation import augment
-from worker.training.callbacks import (
-    DivergedError,
-    Lane,
-    TrainingStoppedError,
-    Watch,
-)
-from worker.training.evaluation import (
-    Evaluation,
-    evaluate,
-    split_validation,
-)
-from worker.training.member import (
-    Member,
-    Position,
-)
+from worker.training.callbacks import DivergedError, Lane, TrainingStoppedError, Watch
+from worker.training.evaluation import Evaluation, evaluate, split_validation
+from worker.training.member import Member, Position
 from worker.training.penalties import Penalties
 
 # Between epochs' own checkpoints; what a killed process loses at most.

@@ -15,16 +15,9 @@ from pathlib import Path
 
 from lab.datasets.load import Dataset
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.epochs import EpochReport, TrainingState
 from worker.engines.variants import Workbench, set_up_workbench
-from worker.training.callbacks import (
-    DivergedError,
-    Lane,
-    TrainingStoppedError,
-)
+from worker.training.callbacks import DivergedError, Lane, TrainingStoppedError
 from worker.training.run_array import RunArray
 
 DEFAULT_CACHE_DIR = Path("var/cache")

@@ -3,26 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from lab.wording import (
-    count_words,
-    format_points,
-    join_words,
-)
-from service.comparison.schemas import (
-    AverageEffectOut,
-    ComparisonOut,
-    EffectOut,
-    FactorsOut,
-    InteractionOut,
-)
+from lab.wording import count_words, format_points, join_words
+from service.comparison.schemas import AverageEffectOut, ComparisonOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.verdicts import Finding as Judged
 from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Table
 from service.report.data import Material
-from service.report.sections.leads import (
-    Lead,
-    find_lead,
-    write_difference,
-)
+from service.report.sections.leads import Lead, find_lead, write_difference
 from service.report.sections.results import make_plot
 from service.report.sections.study import write_study_claims
 from service.results.configurations import ConfigurationResult

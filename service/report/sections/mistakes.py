@@ -14,27 +14,14 @@ from service.mistakes.agreement import (
 )
 from service.mistakes.answers import Answers
 from service.mistakes.by_image import collect_images
-from service.mistakes.by_run import (
-    collect_mistakes,
-    make_strips,
-)
-from service.mistakes.confusion import (
-    count_by_configuration,
-    count_confusions,
-    find_most_confused,
-)
+from service.mistakes.by_run import collect_mistakes, make_strips
+from service.mistakes.confusion import count_by_configuration, count_confusions, find_most_confused
 from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.image_sheet import draw_shared_mistakes
-from service.mistakes.run_sheet import (
-    draw_misclassified,
-    draw_misclassified_by_run,
-)
+from service.mistakes.run_sheet import draw_misclassified, draw_misclassified_by_run
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section
 from service.report.data import Material
-from service.report.sections.results import (
-    MOST_RUNS_DRAWN,
-    make_sheet,
-)
+from service.report.sections.results import MOST_RUNS_DRAWN, make_sheet
 
 MOST_TILES, MOST_TILES_APART, TILE_COLUMNS = 14, 8, 2
 """On the sheet of all and on those of what every run or one normalization alone misses: what a page of paper

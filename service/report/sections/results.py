@@ -6,10 +6,7 @@ from functools import partial
 from matplotlib.figure import Figure
 
 from lab.wording import count_words
-from service.drawing.rendering import (
-    MEDIA_TYPES,
-    render,
-)
+from service.drawing.rendering import MEDIA_TYPES, render
 from service.plots.catalog import PlotCatalog
 from service.plots.curves import METRICS
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Size, Table

@@ -3,19 +3,10 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from lab.experiments.architecture import (
-    LayerDescription,
-    describe_layers,
-)
+from lab.experiments.architecture import LayerDescription, describe_layers
 from lab.experiments.configs import RunConfig
-from lab.wording import (
-    count_words,
-    join_words,
-)
-from service.drawing.rendering import (
-    MEDIA_TYPES,
-    render,
-)
+from lab.wording import count_words, join_words
+from service.drawing.rendering import MEDIA_TYPES, render
 from service.experiments.responses import RECIPE_FIELDS
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Table
 from service.report.data import Material

@@ -11,13 +11,7 @@ from service.comparison.schemas import ComparisonOut
 from service.comparison.verdicts import Question, judge
 from service.report.blocks import Block, Code, Finding, Table
 from service.report.data import Material
-from service.report.sections.leads import (
-    Lead,
-    find_lead,
-    write_difference,
-    write_points,
-    write_range,
-)
+from service.report.sections.leads import Lead, find_lead, write_difference, write_points, write_range
 
 STUDY_ORDER = ("group", "batch", "layer", "instance")
 STUDY_FINAL_PERCENT = {"group": 99.32, "batch": 99.15, "layer": 98.95, "instance": 96.29}

@@ -13,29 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 
-from lab.database.engine import (
-    MIGRATIONS_DIR,
-    Database,
-    explain_database_error,
-    seconds_now,
-)
-from lab.database.tables import (
-    Base,
-    EpochMetric,
-    Experiment,
-    Run,
-)
+from lab.database.engine import MIGRATIONS_DIR, Database, explain_database_error, seconds_now
+from lab.database.tables import Base, EpochMetric, Experiment, Run
 from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import upgrade_queue
-from lab.runs.progress import (
-    begin_job,
-    list_open_runs,
-)
-from lab.runs.records import (
-    read_experiment,
-    read_metrics,
-)
+from lab.runs.progress import begin_job, list_open_runs
+from lab.runs.records import read_experiment, read_metrics
 
 REPOSITORY = Path(__file__).parents[3]
 UPGRADE = """

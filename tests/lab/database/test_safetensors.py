@@ -8,11 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lab.database.safetensors import (
-    decode_tensors,
-    decode_values,
-    encode_tensors,
-)
+from lab.database.safetensors import decode_tensors, decode_values, encode_tensors
 
 
 def make_tensors() -> dict[str, Tensor]:

@@ -4,10 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lab.datasets.coarse_digits import (
-    coarsen,
-    enlarge,
-)
+from lab.datasets.coarse_digits import coarsen, enlarge
 from lab.datasets.load import Dataset
 
 

@@ -2,17 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.experiments.architecture import (
-    NORMALIZED_CHANNELS,
-    ROWS,
-    describe_layers,
-)
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    STUDY_GROUPS,
-    Normalization,
-    RunConfig,
-)
+from lab.experiments.architecture import NORMALIZED_CHANNELS, ROWS, describe_layers
+from lab.experiments.configs import NORMALIZATIONS, STUDY_GROUPS, Normalization, RunConfig
 from lab.networks.build import build_network
 
 # Row → (shape its convolution puts out, the convolution's parameters), from the study's table.

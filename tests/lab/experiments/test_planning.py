@@ -8,11 +8,7 @@ from hypothesis import strategies as st
 
 from lab.datasets.load import DATASETS
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    PENALTIES,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES, RunConfig
 from lab.experiments.planning import (
     MAX_RUNS,
     ExperimentRequest,

@@ -8,26 +8,11 @@ import pytest
 from lab.datasets.load import DATASETS
 from lab.errors import InvalidConfigError
 from lab.experiments.architecture import describe_layers
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    PENALTIES,
-)
-from lab.experiments.planning import (
-    ExperimentRequest,
-    ExperimentSpec,
-    plan_experiment,
-)
-from lab.experiments.presets import (
-    BATCH_SIZES,
-    PRESETS,
-)
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES
+from lab.experiments.planning import ExperimentRequest, ExperimentSpec, plan_experiment
+from lab.experiments.presets import BATCH_SIZES, PRESETS
 from lab.statistics.paired import count_seeds_needed
-from service.comparison.grid import (
-    find_effects,
-    find_interactions,
-    fold_coupled,
-    read_settings,
-)
+from service.comparison.grid import find_effects, find_interactions, fold_coupled, read_settings
 from service.experiments.requests import ExperimentIn
 
 

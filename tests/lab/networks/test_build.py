@@ -2,11 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    Normalization,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, Normalization, RunConfig
 from lab.networks.build import build_network
 
 

@@ -10,12 +10,7 @@ import threading
 from collections.abc import Callable
 
 from lab.database.engine import Database
-from lab.queue.job_queue import (
-    JobQueue,
-    StopWork,
-    list_held_jobs,
-    serve_jobs,
-)
+from lab.queue.job_queue import JobQueue, StopWork, list_held_jobs, serve_jobs
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import record_heartbeat
 from lab.runs.queueing import requeue_jobs

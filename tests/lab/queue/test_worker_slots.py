@@ -5,10 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab.database.engine import Database
-from lab.queue.worker_slots import (
-    claim_slot,
-    list_held_slots,
-)
+from lab.queue.worker_slots import claim_slot, list_held_slots
 
 REPOSITORY = Path(__file__).parents[3]
 NUM_LOOKS = 400

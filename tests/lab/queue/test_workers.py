@@ -6,15 +6,8 @@ import sqlalchemy as sa
 from lab.database.engine import Database
 from lab.database.tables import Worker
 from lab.queue.worker_slots import claim_slot
-from lab.queue.workers import (
-    Workforce,
-    read_workforce,
-    record_heartbeat,
-)
-from tests.lab.runs.situations import (
-    beat,
-    make_signs,
-)
+from lab.queue.workers import Workforce, read_workforce, record_heartbeat
+from tests.lab.runs.situations import beat, make_signs
 
 
 def read(database: Database) -> Workforce:

@@ -8,30 +8,12 @@ import torch
 from sqlalchemy.orm import Session
 
 from lab.database.engine import Database
-from lab.database.tables import (
-    EpochMetric,
-    Run,
-    Worker,
-    now,
-)
-from lab.queue.job_queue import (
-    JOBS,
-    RUNNING_STATE,
-)
-from lab.queue.workers import (
-    SignsOfLife,
-    record_heartbeat,
-)
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.database.tables import EpochMetric, Run, Worker, now
+from lab.queue.job_queue import JOBS, RUNNING_STATE
+from lab.queue.workers import SignsOfLife, record_heartbeat
+from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.progress import record_failure
-from lab.runs.records import (
-    ExperimentRecord,
-    RunRecord,
-    read_run,
-)
+from lab.runs.records import ExperimentRecord, RunRecord, read_run
 
 Submit = Callable[..., ExperimentRecord]
 

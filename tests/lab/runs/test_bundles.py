@@ -5,46 +5,17 @@ from typing import Any
 import pytest
 
 from lab.database.engine import Database
-from lab.database.tables import (
-    Run,
-    now,
-)
+from lab.database.tables import Run, now
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
 from lab.queue.worker_slots import claim_slot
-from lab.queue.workers import (
-    SILENT_SECONDS,
-    WorkerRecord,
-    Workforce,
-)
-from lab.runs.bundles import (
-    choose_bundle_size,
-    make_bundles,
-)
-from lab.runs.control import (
-    cancel_experiment,
-    pause_experiment,
-    resume_experiment,
-)
-from lab.runs.progress import (
-    begin_job,
-    list_open_runs,
-    record_epoch,
-)
-from lab.runs.queueing import (
-    queue_apart,
-    requeue_jobs,
-)
+from lab.queue.workers import SILENT_SECONDS, WorkerRecord, Workforce
+from lab.runs.bundles import choose_bundle_size, make_bundles
+from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
+from lab.runs.progress import begin_job, list_open_runs, record_epoch
+from lab.runs.queueing import queue_apart, requeue_jobs
 from lab.runs.records import ExperimentRecord
-from tests.lab.runs.situations import (
-    Submit,
-    beat,
-    finish,
-    make_report,
-    read_again,
-    read_job,
-    take,
-)
+from tests.lab.runs.situations import Submit, beat, finish, make_report, read_again, read_job, take
 
 
 def make_record(number: int, *, bundle_size: int, silent_seconds: float = 0.0) -> WorkerRecord:

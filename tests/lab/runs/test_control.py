@@ -5,27 +5,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from lab.database.engine import Database
-from lab.database.tables import (
-    Experiment,
-    Run,
-)
-from lab.queue.job_queue import (
-    JOBS,
-    JobQueue,
-)
-from lab.runs.control import (
-    cancel_experiment,
-    delete_experiment,
-    pause_experiment,
-    resume_experiment,
-)
+from lab.database.tables import Experiment, Run
+from lab.queue.job_queue import JOBS, JobQueue
+from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
 from lab.runs.records import read_experiment
-from tests.lab.runs.situations import (
-    Submit,
-    finish,
-    read_job,
-    take,
-)
+from tests.lab.runs.situations import Submit, finish, read_job, take
 
 Stop = Callable[[Session, int], list[str]]
 

@@ -10,40 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from lab.database.engine import Database
-from lab.database.tables import (
-    Experiment,
-    Run,
-    now,
-)
+from lab.database.tables import Experiment, Run, now
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
-from lab.queue.job_queue import (
-    JOBS,
-    JobQueue,
-    upgrade_queue,
-)
+from lab.queue.job_queue import JOBS, JobQueue, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.runs.control import submit_experiment
-from lab.runs.experiment_list import (
-    ListedExperiment,
-    ListFilter,
-    list_experiments,
-)
-from lab.runs.records import (
-    ExperimentRecord,
-    read_experiment,
-)
-from lab.runs.status import (
-    STATUSES,
-    Status,
-)
-from tests.lab.runs.situations import (
-    Submit,
-    beat,
-    finish,
-    make_metric,
-    take,
-)
+from lab.runs.experiment_list import ListedExperiment, ListFilter, list_experiments
+from lab.runs.records import ExperimentRecord, read_experiment
+from lab.runs.status import STATUSES, Status
+from tests.lab.runs.situations import Submit, beat, finish, make_metric, take
 
 # What can be of a run, as columns of its own and of its job.
 STATES: dict[str, tuple[dict[str, object], dict[str, object]]] = {

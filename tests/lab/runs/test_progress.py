@@ -6,24 +6,11 @@ import torch
 
 from lab.database.engine import Database
 from lab.database.safetensors import decode_tensors
-from lab.database.tables import (
-    Checkpoint,
-    EpochMetric,
-    Experiment,
-    Run,
-    TestPrediction,
-)
+from lab.database.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
-from lab.runs.control import (
-    cancel_experiment,
-    pause_experiment,
-    resume_experiment,
-)
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
+from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.progress import (
     begin_job,
     has_all_runs,
@@ -33,18 +20,8 @@ from lab.runs.progress import (
     record_epoch,
     record_failure,
 )
-from lab.runs.records import (
-    ExperimentRecord,
-    read_log_probabilities,
-    read_metrics,
-    read_run,
-    read_weights,
-)
-from tests.lab.runs.situations import (
-    Submit,
-    make_report,
-    read_job,
-)
+from lab.runs.records import ExperimentRecord, read_log_probabilities, read_metrics, read_run, read_weights
+from tests.lab.runs.situations import Submit, make_report, read_job
 
 
 def record(database: Database, run_id: int, report: EpochReport, *, is_last: bool = False) -> None:

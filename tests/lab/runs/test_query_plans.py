@@ -14,16 +14,9 @@ from benchmarks.filled_database import NUM_EPOCHS, NUM_RUNS, fill_database
 from lab.database.engine import Database
 from lab.queue.job_queue import list_held_jobs
 from lab.queue.worker_slots import claim_slot
-from lab.runs.experiment_list import (
-    ListFilter,
-    list_experiments,
-)
+from lab.runs.experiment_list import ListFilter, list_experiments
 from lab.runs.queueing import find_abandoned_jobs
-from lab.runs.records import (
-    read_experiment,
-    read_metrics,
-    read_run,
-)
+from lab.runs.records import read_experiment, read_metrics, read_run
 from lab.runs.status import STATUSES
 from tests.lab.runs.situations import beat
 

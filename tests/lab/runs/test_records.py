@@ -6,10 +6,7 @@ from lab.database.tables import Run
 from lab.errors import NotFoundError, RunNotFinishedError
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
-from lab.queue.job_queue import (
-    JOBS,
-    JobQueue,
-)
+from lab.queue.job_queue import JOBS, JobQueue
 from lab.runs.control import submit_experiment
 from lab.runs.records import (
     RunRecord,
@@ -22,14 +19,7 @@ from lab.runs.records import (
     read_run,
     read_weights,
 )
-from tests.lab.runs.situations import (
-    Submit,
-    fail,
-    finish,
-    make_metric,
-    read_again,
-    take,
-)
+from tests.lab.runs.situations import Submit, fail, finish, make_metric, read_again, take
 
 
 def add_epochs(database: Database, run: RunRecord, *, number: int) -> None:

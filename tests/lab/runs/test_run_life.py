@@ -8,31 +8,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lab.database.tables import (
-    Experiment,
-    Run,
-)
+from lab.database.tables import Experiment, Run
 from lab.queue.job_queue import JOBS
-from lab.runs.control import (
-    cancel_experiment,
-    delete_experiment,
-    pause_experiment,
-    resume_experiment,
-)
-from lab.runs.progress import (
-    MAX_ATTEMPTS,
-    list_open_runs,
-)
-from lab.runs.records import (
-    read_metrics,
-    read_run,
-)
-from tests.lab.runs.run_life import (
-    NUM_EPOCHS,
-    PlayedLab,
-    PlayedWorker,
-    make_template,
-)
+from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
+from lab.runs.progress import MAX_ATTEMPTS, list_open_runs
+from lab.runs.records import read_metrics, read_run
+from tests.lab.runs.run_life import NUM_EPOCHS, PlayedLab, PlayedWorker, make_template
 
 TEMPLATE = make_template(Path(tempfile.mkdtemp()))
 MAX_WORKERS = 3

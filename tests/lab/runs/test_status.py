@@ -5,36 +5,14 @@ import pytest
 import sqlalchemy as sa
 
 from lab.database.engine import Database
-from lab.queue.job_queue import (
-    JOBS,
-    JobQueue,
-)
+from lab.queue.job_queue import JOBS, JobQueue
 from lab.queue.worker_slots import claim_slot
-from lab.runs.control import (
-    cancel_experiment,
-    pause_experiment,
-)
+from lab.runs.control import cancel_experiment, pause_experiment
 from lab.runs.progress import begin_job
 from lab.runs.queueing import retry_later
-from lab.runs.records import (
-    ExperimentRecord,
-    count_runs_by_status,
-    read_experiment,
-)
-from lab.runs.status import (
-    STATUSES,
-    Status,
-    combine_statuses,
-)
-from tests.lab.runs.situations import (
-    Submit,
-    beat,
-    fail,
-    finish,
-    read_again,
-    set_job,
-    take,
-)
+from lab.runs.records import ExperimentRecord, count_runs_by_status, read_experiment
+from lab.runs.status import STATUSES, Status, combine_statuses
+from tests.lab.runs.situations import Submit, beat, fail, finish, read_again, set_job, take
 
 # What the queue says of a job → what is said of its run while a worker is alive and has written nothing.
 STATUS_OF_JOB: dict[str, Status] = {

@@ -6,11 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    STUDY_L1,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, RunConfig
 from lab.statistics.paired import LEVEL
 from service.comparison.effects import compare_factors
 from service.comparison.grid import (

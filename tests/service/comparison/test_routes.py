@@ -7,24 +7,11 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lab.database.tables import (
-    Run,
-    now,
-)
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    RunConfig,
-)
-from service.dependencies import Lab
+from lab.database.tables import Run, now
+from lab.experiments.configs import NORMALIZATIONS, RunConfig
 from tests.service.finished_runs import Accuracies, finish_runs, submit
 
 NOISE = (0.0, 0.004, -0.003, 0.002, -0.001, 0.005, -0.004, 0.001, 0.003, -0.002)
-
-
-@pytest.fixture
-def lab(app: FastAPI) -> Lab:
-    found: Lab = app.state.lab
-    return found
 
 
 def shift(levels: dict[str, float]) -> Accuracies:
@@ -47,18 +34,18 @@ def compare(client: TestClient, experiment_id: int, **params: str) -> dict[str, 
     return answer
 
 
-def compare_two(client: TestClient, lab: Lab, *, seeds: int, lead: float) -> dict[str, Any]:
+def compare_two(client: TestClient, app: FastAPI, *, seeds: int, lead: float) -> dict[str, Any]:
     configs = [{"normalization": "batch"}, {"normalization": "group"}]
     experiment_id = submit(client, configs=configs, seeds=seeds)
-    finish_runs(lab, experiment_id, shift({"batch": 0.90, "group": 0.90 + lead}))
+    finish_runs(app, experiment_id, shift({"batch": 0.90, "group": 0.90 + lead}))
     (pair,) = compare(client, experiment_id)["pairs"]
     found: dict[str, Any] = pair
     return found
 
 
 class TestVerdict:
-    def test_better_with_six_seeds_that_agree(self, client: TestClient, lab: Lab) -> None:
-        pair = compare_two(client, lab, seeds=6, lead=0.02)
+    def test_better_with_six_seeds_that_agree(self, client: TestClient, app: FastAPI) -> None:
+        pair = compare_two(client, app, seeds=6, lead=0.02)
 
         assert (pair["a"], pair["b"], pair["num_seeds"]) == ("batch", "group", 6)
         assert pair["difference"] == pytest.approx(-0.02, abs=1e-3)
@@ -70,33 +57,33 @@ class TestVerdict:
         assert pair["verdict"] == f"group is better than batch by {size} points"
         assert (pair["differing"], pair["warnings"]) == (["normalization"], [])
 
-    def test_says_how_much_other_test_images_could_change(self, client: TestClient, lab: Lab) -> None:
+    def test_says_how_much_other_test_images_could_change(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=2)
-        finish_runs(lab, experiment_id, lambda config: [0.9])
+        finish_runs(app, experiment_id, lambda config: [0.9])
 
         scope = compare(client, experiment_id)["method"]["scope"]
 
         # √(0.9 · 0.1 / 360) = 0.0158
         assert "on 360 of them the standard error of an accuracy of 90 % is 1.6 points." in scope
 
-    def test_never_with_five(self, client: TestClient, lab: Lab) -> None:
-        pair = compare_two(client, lab, seeds=5, lead=0.09)
+    def test_never_with_five(self, client: TestClient, app: FastAPI) -> None:
+        pair = compare_two(client, app, seeds=5, lead=0.09)
 
         assert pair["outcome"] == "cannot_conclude"
         assert pair["verdict"] == "cannot conclude: fewer than 6 seeds (5 pair up)"
         assert pair["p_value"] == 2 / 32
 
-    def test_no_difference_names_what_could_have_been_shown(self, client: TestClient, lab: Lab) -> None:
-        pair = compare_two(client, lab, seeds=6, lead=0.0)
+    def test_no_difference_names_what_could_have_been_shown(self, client: TestClient, app: FastAPI) -> None:
+        pair = compare_two(client, app, seeds=6, lead=0.0)
 
         assert pair["outcome"] == "no_difference_found"
         points = f"{100 * pair['detectable_difference']:.2f}"
         assert pair["verdict"] == f"no difference found; this many seeds could have shown {points} points"
         assert pair["p_holm"] > 0.05
 
-    def test_identical_figures_promise_nothing(self, client: TestClient, lab: Lab) -> None:
+    def test_identical_figures_promise_nothing(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=6)
-        finish_runs(lab, experiment_id, lambda config: [0.9])
+        finish_runs(app, experiment_id, lambda config: [0.9])
 
         (pair,) = compare(client, experiment_id)["pairs"]
 
@@ -104,10 +91,12 @@ class TestVerdict:
         assert pair["verdict"] == "no difference found: the same on each of 6 seeds"
         assert any("6 of 6 seeds tie" in warning for warning in pair["warnings"])
 
-    def test_six_seeds_are_too_few_for_many_pairs_however_clear(self, client: TestClient, lab: Lab) -> None:
+    def test_six_seeds_are_too_few_for_many_pairs_however_clear(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         levels = {"batch": 0.9, "group": 0.8, "layer": 0.7, "none": 0.6}
         experiment_id = submit(client, grid={"normalization": list(levels)}, seeds=6)
-        finish_runs(lab, experiment_id, shift(levels))
+        finish_runs(app, experiment_id, shift(levels))
 
         answer = compare(client, experiment_id)
 
@@ -119,10 +108,10 @@ class TestVerdict:
         assert "6 seeds cannot conclude on 6 pairs at once" in answer["warnings"][0]
         assert "8 seeds could" in answer["warnings"][0]
 
-    def test_eight_seeds_put_four_in_order(self, client: TestClient, lab: Lab) -> None:
+    def test_eight_seeds_put_four_in_order(self, client: TestClient, app: FastAPI) -> None:
         levels = {"batch": 0.9, "group": 0.8, "layer": 0.7, "none": 0.6}
         experiment_id = submit(client, grid={"normalization": list(levels)}, seeds=8)
-        finish_runs(lab, experiment_id, shift(levels))
+        finish_runs(app, experiment_id, shift(levels))
 
         answer = compare(client, experiment_id)
 
@@ -132,9 +121,9 @@ class TestVerdict:
 
 
 class TestWarnings:
-    def test_name_the_factors_of_a_confounded_pair(self, client: TestClient, lab: Lab) -> None:
+    def test_name_the_factors_of_a_confounded_pair(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client)
-        finish_runs(lab, experiment_id, lambda config: [0.9])
+        finish_runs(app, experiment_id, lambda config: [0.9])
 
         pairs = {(pair["a"], pair["b"]): pair for pair in compare(client, experiment_id)["pairs"]}
 
@@ -145,11 +134,11 @@ class TestWarnings:
         instance = pairs["batch + L1 + L2", "instance + L1 + L2"]
         assert instance["differing"] == ["normalization", "affine"]
 
-    def test_name_runs_that_are_left_out(self, client: TestClient, lab: Lab) -> None:
+    def test_name_runs_that_are_left_out(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(
             client, configs=[{}, {"normalization": "group"}, {"normalization": "layer"}], seeds=7
         )
-        finish_runs(lab, experiment_id, shift({"batch": 0.9, "group": 0.8, "layer": 0.7}), leave_out=(6, 9))
+        finish_runs(app, experiment_id, shift({"batch": 0.9, "group": 0.8, "layer": 0.7}), leave_out=(6, 9))
 
         answer = compare(client, experiment_id)
 
@@ -161,10 +150,12 @@ class TestWarnings:
         assert answer["warnings"][1].startswith("Preliminary: runs are still to come.")
         assert batch_layer["warnings"][0] == "Left out, because not completed: batch, seed 6 (queued)."
 
-    def test_say_that_failing_may_be_the_configurations_own_doing(self, client: TestClient, lab: Lab) -> None:
+    def test_say_that_failing_may_be_the_configurations_own_doing(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "none"}], seeds=2)
-        finish_runs(lab, experiment_id, shift({"batch": 0.9, "none": 0.8}), leave_out=[3])
-        with lab.database.transaction() as session:
+        finish_runs(app, experiment_id, shift({"batch": 0.9, "none": 0.8}), leave_out=[3])
+        with app.state.resources.database.transaction() as session:
             run = session.get_one(Run, 4)
             run.job_id, run.finished_at, run.error = None, now(), "the loss is no longer finite"
 
@@ -186,19 +177,19 @@ class TestWarnings:
         assert pair["outcome"] == "cannot_conclude"
         assert pair["mcnemar"] is None
 
-    def test_of_networks_that_have_hardly_learned(self, client: TestClient, lab: Lab) -> None:
+    def test_of_networks_that_have_hardly_learned(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "none"}], seeds=6)
-        finish_runs(lab, experiment_id, shift({"batch": 0.9, "none": 0.1}))
+        finish_runs(app, experiment_id, shift({"batch": 0.9, "none": 0.1}))
 
         (warning,) = compare(client, experiment_id)["warnings"]
 
         assert warning.startswith("Hardly learned anything yet, at a mean accuracy below 20%: no norm.")
 
-    def test_pairs_that_wait_are_asked_about_all_the_same(self, client: TestClient, lab: Lab) -> None:
+    def test_pairs_that_wait_are_asked_about_all_the_same(self, client: TestClient, app: FastAPI) -> None:
         """One pair's six seeds conclude nothing while two more pairs are to come."""
         configs = [{}, {"normalization": "group"}, {"normalization": "layer"}]
         experiment_id = submit(client, configs=configs, seeds=6)
-        finish_runs(lab, experiment_id, shift({"batch": 0.9, "group": 0.8}), leave_out=range(12, 18))
+        finish_runs(app, experiment_id, shift({"batch": 0.9, "group": 0.8}), leave_out=range(12, 18))
 
         pairs = compare(client, experiment_id)["pairs"]
 
@@ -206,11 +197,11 @@ class TestWarnings:
         assert pairs[0]["detectable_difference"] is None
         assert {pair["outcome"] for pair in pairs} == {"cannot_conclude"}
 
-    def test_of_an_outlier_that_carries_the_mean(self, client: TestClient, lab: Lab) -> None:
+    def test_of_an_outlier_that_carries_the_mean(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=6)
         leads = (0.001, 0.002, 0.001, 0.002, 0.001, 0.2)
         finish_runs(
-            lab,
+            app,
             experiment_id,
             lambda config: [0.7 + (leads[config.seed] if config.normalization == "batch" else 0.0)],
         )
@@ -222,10 +213,10 @@ class TestWarnings:
 
 
 class TestMcNemar:
-    def test_counts_images_over_the_seeds_that_both_completed(self, client: TestClient, lab: Lab) -> None:
+    def test_counts_images_over_the_seeds_that_both_completed(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=3)
         levels = {"batch": 0.9, "group": 0.8}
-        finish_runs(lab, experiment_id, lambda config: [levels[config.normalization]], leave_out=(2,))
+        finish_runs(app, experiment_id, lambda config: [levels[config.normalization]], leave_out=(2,))
 
         (pair,) = compare(client, experiment_id)["pairs"]
 
@@ -236,10 +227,10 @@ class TestMcNemar:
 
 
 class TestRequest:
-    def test_a_reference_is_compared_with_each_other_one(self, client: TestClient, lab: Lab) -> None:
+    def test_a_reference_is_compared_with_each_other_one(self, client: TestClient, app: FastAPI) -> None:
         levels = {"batch": 0.9, "group": 0.8, "layer": 0.7, "none": 0.6}
         experiment_id = submit(client, grid={"normalization": list(levels)}, seeds=7)
-        finish_runs(lab, experiment_id, shift(levels))
+        finish_runs(app, experiment_id, shift(levels))
 
         answer = compare(client, experiment_id, reference="group")
 
@@ -256,10 +247,12 @@ class TestRequest:
         assert response.status_code == 422
         assert "such as batch + L1 + L2, group + L1" in response.json()["detail"]
 
-    def test_the_figure_may_be_the_epoch_that_validation_chose(self, client: TestClient, lab: Lab) -> None:
+    def test_the_figure_may_be_the_epoch_that_validation_chose(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=6)
         ends = {"batch": [0.8, 0.9], "group": [0.7, 0.95]}
-        finish_runs(lab, experiment_id, lambda config: ends[config.normalization])
+        finish_runs(app, experiment_id, lambda config: ends[config.normalization])
 
         (final,) = compare(client, experiment_id)["pairs"]
         (chosen,) = compare(client, experiment_id, metric="test_accuracy_at_best_validation")["pairs"]
@@ -269,12 +262,12 @@ class TestRequest:
         assert chosen["mcnemar"] is None
 
     def test_a_hundred_configurations_are_compared_and_more_refused(
-        self, client: TestClient, lab: Lab
+        self, client: TestClient, app: FastAPI
     ) -> None:
         dropout = [number / 200 for number in range(100)]
         experiment_id = submit(client, grid={"dropout": dropout}, seeds=2)
         rng = np.random.default_rng(0)
-        finish_runs(lab, experiment_id, lambda config: [0.9 + rng.uniform(0, 0.05)])
+        finish_runs(app, experiment_id, lambda config: [0.9 + rng.uniform(0, 0.05)])
         assert len(compare(client, experiment_id)["pairs"]) == 4_950
         more = submit(client, grid={"dropout": [*dropout, 0.9]})
 
@@ -286,7 +279,7 @@ class TestRequest:
 
 
 class TestFactors:
-    def test_of_a_grid(self, client: TestClient, lab: Lab) -> None:
+    def test_of_a_grid(self, client: TestClient, app: FastAPI) -> None:
         """Batch leads group by 0.02 without a penalty and by 0.06 with one; the rest is noise."""
         grid = {"normalization": ["batch", "group"], "penalty": ["none", "l2"]}
         experiment_id = submit(client, grid=grid, seeds=8)
@@ -296,7 +289,7 @@ class TestFactors:
             noise = NOISE[(config.seed + len(config.label)) % len(NOISE)] / 10
             return [0.8 + lead + NOISE[config.seed] + noise]
 
-        finish_runs(lab, experiment_id, find)
+        finish_runs(app, experiment_id, find)
         factors = compare(client, experiment_id)["factors"]
 
         effects = factors["effects"]["normalization"]
@@ -321,13 +314,13 @@ class TestFactors:
             "the lead of batch over group is lower with penalty none than with penalty l2 by "
         )
 
-    def test_tell_whether_a_factor_matters_at_all(self, client: TestClient, lab: Lab) -> None:
+    def test_tell_whether_a_factor_matters_at_all(self, client: TestClient, app: FastAPI) -> None:
         """Seven seeds are too few for six pairs of normalizations, and enough for a question a factor."""
         levels = {"batch": 0.9, "group": 0.8, "layer": 0.9, "instance": 0.9}
         grid = {"normalization": list(levels), "penalty": ["none", "l1", "l2"]}
         experiment_id = submit(client, grid=grid, seeds=7)
         rng = np.random.default_rng(0)
-        finish_runs(lab, experiment_id, lambda config: [levels[config.normalization] + rng.normal(0, 0.01)])
+        finish_runs(app, experiment_id, lambda config: [levels[config.normalization] + rng.normal(0, 0.01)])
 
         factors = compare(client, experiment_id)["factors"]
 
@@ -340,11 +333,11 @@ class TestFactors:
         assert {found["outcome"] for found in factors["averages"]["normalization"]} == {"cannot_conclude"}
 
     def test_six_seeds_are_too_few_to_ask_of_two_factors_whether_they_matter(
-        self, client: TestClient, lab: Lab
+        self, client: TestClient, app: FastAPI
     ) -> None:
         grid = {"normalization": ["batch", "group", "layer"], "penalty": ["none", "l1", "l2"]}
         experiment_id = submit(client, grid=grid, seeds=6)
-        finish_runs(lab, experiment_id, shift({"batch": 0.9, "group": 0.8, "layer": 0.7}))
+        finish_runs(app, experiment_id, shift({"batch": 0.9, "group": 0.8, "layer": 0.7}))
 
         normalization, _ = compare(client, experiment_id)["factors"]["overall"]
 

@@ -9,12 +9,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lab.database.tables import (
-    Base,
-    Checkpoint,
-    Run,
-)
-from service.dependencies import Lab
+from lab.database.tables import Base, Checkpoint, Run
 from worker.jobs import Trainer
 
 BODY = {"configs": [{"normalization": "batch"}], "epochs": 3, "batch_size": 256}
@@ -83,11 +78,10 @@ class TestDelete:
     ) -> None:
         experiment_id = submit(client, configs=[{"normalization": "layer"}], epochs=1, seeds=2)
         train(1)
-        lab: Lab = app.state.lab
 
         assert client.delete(f"/experiments/{experiment_id}").status_code == 204
 
-        with lab.database.transaction() as session:
+        with app.state.resources.database.transaction() as session:
             counts = [
                 session.scalar(sa.select(sa.func.count()).select_from(table))
                 for table in Base.metadata.sorted_tables
@@ -145,8 +139,7 @@ def test_a_run_deleted_in_training_leaves_nothing_behind(
     from worker import jobs
 
     experiment_id = submit(client, epochs=50)
-    lab: Lab = app.state.lab
-    with lab.database.transaction() as session:
+    with app.state.resources.database.transaction() as session:
         job_id = session.scalars(sa.select(Run.job_id)).one()
     asked = 0
 
@@ -164,5 +157,5 @@ def test_a_run_deleted_in_training_leaves_nothing_behind(
     trainer.perform(str(job_id))
 
     assert asked < 12
-    with lab.database.transaction() as session:
+    with app.state.resources.database.transaction() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(Checkpoint)) == 0

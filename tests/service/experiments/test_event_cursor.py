@@ -3,11 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.errors import InvalidRequestError
-from service.experiments.event_cursor import (
-    BEGINNING,
-    decode_cursor,
-    encode_cursor,
-)
+from service.experiments.event_cursor import BEGINNING, decode_cursor, encode_cursor
 
 
 @given(st.lists(st.integers(0, 999_999), min_size=1, max_size=60))

@@ -7,25 +7,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.datasets.load import DATASETS
-from lab.experiments.planning import (
-    ExperimentRequest,
-    plan_experiment,
-)
+from lab.experiments.planning import ExperimentRequest, plan_experiment
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import record_heartbeat
 from lab.runs.durations import estimate_duration
-from service.dependencies import Lab
 from tests.lab.runs.situations import make_signs
 from tests.service.finished_runs import finish_runs, submit
 
 # Of the digits' 1,437 training images a twelfth is held out.
 NUM_IMAGES = 1_437 - 120
-
-
-@pytest.fixture
-def lab(app: FastAPI) -> Lab:
-    found: Lab = app.state.lab
-    return found
 
 
 class TestPresets:
@@ -101,12 +91,12 @@ class TestEstimate:
         assert answer["estimated_seconds"] is None
         assert answer["estimate_basis"] == "Nothing has been trained yet."
 
-    def test_comes_from_recorded_epochs_of_runs_alike(self, client: TestClient, lab: Lab) -> None:
+    def test_comes_from_recorded_epochs_of_runs_alike(self, client: TestClient, app: FastAPI) -> None:
         """Batch took 2 s an epoch and group 6; other batch sizes are taken like the nearest."""
         slow = submit(client, configs=[{"normalization": "group"}], epochs=2)
-        finish_runs(lab, slow, lambda config: [0.5, 0.6], seconds=6.0)
+        finish_runs(app, slow, lambda config: [0.5, 0.6], seconds=6.0)
         fast = submit(client, configs=[{}, {"batch_size": 16}], epochs=2)
-        finish_runs(lab, fast, lambda config: [0.5, 0.6], seconds=2.0)
+        finish_runs(app, fast, lambda config: [0.5, 0.6], seconds=2.0)
 
         def plan(**body: object) -> float:
             answer = client.post("/experiments/plan", json={"dataset": "digits", **body}).json()
@@ -124,21 +114,26 @@ class TestEstimate:
             "estimated_seconds"
         ] == pytest.approx(6)
 
-    def test_is_of_the_living_workers_device_and_shared_by_them(self, client: TestClient, lab: Lab) -> None:
+    def test_is_of_the_living_workers_device_and_shared_by_them(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         done = submit(client, configs=[{}], epochs=1)
-        finish_runs(lab, done, lambda config: [0.5], seconds=2.0)
+        finish_runs(app, done, lambda config: [0.5], seconds=2.0)
 
         def plan() -> dict[str, Any]:
             body = {"configs": [{}], "epochs": 10}
             answer: dict[str, Any] = client.post("/experiments/plan", json=body).json()
             return answer
 
-        with claim_slot(lab.database) as first, claim_slot(lab.database) as second:
+        with (
+            claim_slot(app.state.resources.database) as first,
+            claim_slot(app.state.resources.database) as second,
+        ):
             for worker_id in (first, second):
-                beat(lab, worker_id, device="cpu of the test")
+                beat(app, worker_id, device="cpu of the test")
             shared = plan()
             for worker_id in (first, second):
-                beat(lab, worker_id, device="a new device")
+                beat(app, worker_id, device="a new device")
             unknown = plan()
 
         assert shared["estimated_seconds"] == pytest.approx(10)
@@ -146,10 +141,12 @@ class TestEstimate:
         assert unknown["estimated_seconds"] is None
         assert unknown["estimate_basis"] == "Nothing has been trained on a new device yet."
 
-    def test_comes_from_other_data_where_nothing_else_is_known(self, client: TestClient, lab: Lab) -> None:
+    def test_comes_from_other_data_where_nothing_else_is_known(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         done = submit(client, configs=[{}], epochs=1)
-        finish_runs(lab, done, lambda config: [0.5], seconds=2.0)
-        with lab.database.transaction() as session:
+        finish_runs(app, done, lambda config: [0.5], seconds=2.0)
+        with app.state.resources.database.transaction() as session:
             request = ExperimentRequest(name=None, configs=None, grid=None, seeds=None, recipe={})
             runs = plan_experiment(request, dataset=DATASETS["kmnist"]).runs
             found = estimate_duration(session, runs, dataset="kmnist")
@@ -160,6 +157,6 @@ class TestEstimate:
         assert found.basis.endswith("nothing has been trained on kmnist there yet.")
 
 
-def beat(lab: Lab, worker_id: str, *, device: str) -> None:
-    with lab.database.transaction() as session:
+def beat(app: FastAPI, worker_id: str, *, device: str) -> None:
+    with app.state.resources.database.transaction() as session:
         record_heartbeat(session, worker_id, signs=make_signs(device=device))

@@ -3,10 +3,7 @@
 import numpy as np
 import pytest
 
-from service.mistakes.confusion import (
-    count_confusions,
-    find_most_confused,
-)
+from service.mistakes.confusion import count_confusions, find_most_confused
 
 
 def test_adds_up_all_runs_rows_true_columns_answered() -> None:

@@ -7,15 +7,8 @@ from matplotlib.figure import Figure
 
 from lab.datasets.load import DATASETS
 from service.mistakes.confusion_figure import draw_confusions
-from service.mistakes.image_sheet import (
-    MissedImage,
-    WrongAnswer,
-    draw_shared_mistakes,
-)
-from tests.service.mistakes.test_sheets import (
-    assert_texts_keep_apart,
-    read_texts,
-)
+from service.mistakes.image_sheet import MissedImage, WrongAnswer, draw_shared_mistakes
+from tests.service.mistakes.test_sheets import assert_texts_keep_apart, read_texts
 
 
 def make_matrix() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

@@ -5,16 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from service.drawing.rendering import (
-    IMAGE_FORMATS,
-    ImageFormat,
-    render,
-)
-from service.mistakes.run_sheet import (
-    Mistake,
-    draw_misclassified,
-    draw_misclassified_by_run,
-)
+from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
+from service.mistakes.run_sheet import Mistake, draw_misclassified, draw_misclassified_by_run
 
 
 def make_mistakes(

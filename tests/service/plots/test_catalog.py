@@ -8,22 +8,11 @@ from fastapi.testclient import TestClient
 
 from lab.experiments.configs import RunConfig
 from lab.runs.records import read_experiment
-from service.dependencies import Lab
 from service.plots.catalog import PlotCatalog
-from service.plots.groups import (
-    describe_differences,
-    make_batch_size_points,
-    rank_configurations,
-)
+from service.plots.groups import describe_differences, make_batch_size_points, rank_configurations
 from tests.service.finished_runs import finish_runs, submit
 
 METRICS = ("train-accuracy", "test-accuracy", "train-loss", "test-loss")
-
-
-@pytest.fixture
-def lab(app: FastAPI) -> Lab:
-    found: Lab = app.state.lab
-    return found
 
 
 def list_names(client: TestClient, experiment_id: int, query: str = "") -> set[str]:
@@ -59,20 +48,20 @@ class TestIndex:
 
 
 @pytest.mark.parametrize("is_finished", [True, False])
-def test_every_plot_of_a_sweep_is_drawn(client: TestClient, lab: Lab, is_finished: bool) -> None:
+def test_every_plot_of_a_sweep_is_drawn(client: TestClient, app: FastAPI, is_finished: bool) -> None:
     sweep = submit(client, grid={"normalization": ["batch", "group"], "batch_size": [2, 64]}, seeds=2)
     if is_finished:
-        finish_runs(lab, sweep, by_batch_size, leave_out=[0])
+        finish_runs(app, sweep, by_batch_size, leave_out=[0])
 
     for name in ("mean-test-accuracy", "ranking", "verdicts", "batch-size"):
         assert client.get(f"/experiments/{sweep}/plots/{name}.svg").status_code == 200
 
 
-def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, lab: Lab) -> None:
+def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, app: FastAPI) -> None:
     grid = submit(client, grid={"normalization": ["batch", "group", "layer"]}, seeds=2)
-    finish_runs(lab, grid, by_batch_size)
+    finish_runs(app, grid, by_batch_size)
 
-    with lab.database.transaction() as session:
+    with app.state.resources.database.transaction() as session:
         catalog = PlotCatalog(session, read_experiment(session, grid), normalizations="batch,group")
         texts = [text.get_text() for text in catalog.draw("verdicts").texts]
 
@@ -81,15 +70,15 @@ def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, lab: Lab) -> 
 
 class TestGroups:
     @pytest.fixture
-    def read(self, client: TestClient, lab: Lab) -> Callable[[], list[tuple[str, int, int]]]:
+    def read(self, client: TestClient, app: FastAPI) -> Callable[[], list[tuple[str, int, int]]]:
         sweep = submit(
             client,
             grid={"normalization": ["batch", "group"], "penalty": ["none", "l2"], "batch_size": [2, 64]},
         )
-        finish_runs(lab, sweep, by_batch_size, leave_out=[1])
+        finish_runs(app, sweep, by_batch_size, leave_out=[1])
 
         def read_points() -> list[tuple[str, int, int]]:
-            with lab.database.transaction() as session:
+            with app.state.resources.database.transaction() as session:
                 points = make_batch_size_points(read_experiment(session, sweep))
             return [(point.line.label, point.batch_size, len(point.accuracies)) for point in points]
 
@@ -109,11 +98,11 @@ class TestGroups:
             ("group, L2", 64, 1),
         ]
 
-    def test_ranks_the_completed_by_their_mean(self, client: TestClient, lab: Lab) -> None:
+    def test_ranks_the_completed_by_their_mean(self, client: TestClient, app: FastAPI) -> None:
         grid = submit(client, grid={"normalization": ["batch", "group", "layer"]}, batch_size=4, seeds=2)
-        finish_runs(lab, grid, by_batch_size, leave_out=[4, 5])
+        finish_runs(app, grid, by_batch_size, leave_out=[4, 5])
 
-        with lab.database.transaction() as session:
+        with app.state.resources.database.transaction() as session:
             ranked = rank_configurations(read_experiment(session, grid))
 
         assert [one.label for one in ranked] == ["group", "batch"]

@@ -24,18 +24,8 @@ from service.drawing.palette import (
     style_configurations,
     style_line,
 )
-from service.drawing.rendering import (
-    IMAGE_FORMATS,
-    ImageFormat,
-    render,
-)
-from service.plots.curves import (
-    METRICS,
-    RunCurves,
-    draw_metric,
-    draw_overview,
-    draw_run,
-)
+from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
+from service.plots.curves import METRICS, RunCurves, draw_metric, draw_overview, draw_run
 
 STUDY = (
     ("batch + L1 + L2", "batch", "l1+l2", 99.1, 0.036),

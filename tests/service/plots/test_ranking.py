@@ -6,23 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
-from service.drawing.palette import (
-    NORMALIZATION_COLORS,
-    Configuration,
-)
-from service.plots.batch_sizes import (
-    BatchSizePoint,
-    draw_batch_sizes,
-)
-from service.plots.ranking import (
-    RankedConfiguration,
-    draw_ranking,
-)
-from service.plots.verdict_matrix import (
-    LOOKS,
-    Verdict,
-    draw_verdicts,
-)
+from service.drawing.palette import NORMALIZATION_COLORS, Configuration
+from service.plots.batch_sizes import BatchSizePoint, draw_batch_sizes
+from service.plots.ranking import RankedConfiguration, draw_ranking
+from service.plots.verdict_matrix import LOOKS, Verdict, draw_verdicts
 
 
 def rank(normalization: str, *accuracies: float, label: str = "") -> RankedConfiguration:

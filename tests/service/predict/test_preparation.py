@@ -7,11 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lab.datasets.load import load_dataset
-from service.predict.preparation import (
-    PreparedImage,
-    prepare_picture,
-    prepare_pixels,
-)
+from service.predict.preparation import PreparedImage, prepare_picture, prepare_pixels
 
 Pixels = NDArray[np.uint8]
 

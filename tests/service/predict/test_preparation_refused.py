@@ -12,11 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from lab.errors import InvalidImageError, LabError, TooLargeError
-from service.predict.preparation import (
-    FORMATS,
-    prepare_picture,
-    prepare_pixels,
-)
+from service.predict.preparation import FORMATS, prepare_picture, prepare_pixels
 
 MAGIC = [
     b"",

@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from lab.datasets.load import (
-    Dataset,
-    load_dataset,
-)
+from lab.datasets.load import Dataset, load_dataset
 from lab.datasets.pixels import normalize_pixels
-from lab.runs.records import (
-    read_run,
-    read_weights,
-)
-from service.dependencies import Lab
+from lab.runs.records import read_run, read_weights
 from service.predict.predictor import load_network
 from service.predict.saliency import compute_saliency
 
@@ -234,8 +228,8 @@ NUM_COVERED = 20
 @pytest.fixture(scope="module")
 def network(trained_client: TestClient) -> nn.Module:
     """Run 1's trained network."""
-    lab: Lab = trained_client.app.state.lab  # type: ignore[attr-defined]
-    with lab.database.transaction() as session:
+    app: FastAPI = trained_client.app  # type: ignore[assignment]
+    with app.state.resources.database.transaction() as session:
         run = read_run(session, 1)
         return load_network(run.config, read_weights(session, run))
 
@@ -336,10 +330,7 @@ def test_networks_of_other_things_answer_only_when_named(
     seven: NDArray[np.uint8],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from lab.datasets.load import (
-        DATASETS,
-        DatasetInfo,
-    )
+    from lab.datasets.load import DATASETS, DatasetInfo
 
     client.post("/experiments", json={"configs": [{}], "epochs": 1, "batch_size": 512})
     train(1)

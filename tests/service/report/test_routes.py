@@ -14,13 +14,9 @@ from fastapi.testclient import TestClient
 
 from lab.experiments import planning as experiment_specs
 from lab.experiments.configs import RunConfig
-from lab.experiments.presets import (
-    PRESETS,
-    STUDY,
-)
+from lab.experiments.presets import PRESETS, STUDY
 from lab.settings import Settings
 from service.app import create_app
-from service.dependencies import Lab
 from tests.service.appendix.test_document import PageReader
 from tests.service.finished_runs import finish_runs, submit
 
@@ -44,12 +40,6 @@ def climb(config: RunConfig) -> list[float]:
     """Six epochs, each normalization at its own level."""
     top = {"group": 0.96, "batch": 0.95, "layer": 0.93, "instance": 0.8, "none": 0.7}[config.normalization]
     return [top - 0.02 * (5 - epoch) + 0.001 * config.seed for epoch in range(6)]
-
-
-@pytest.fixture
-def lab(app: FastAPI) -> Lab:
-    found: Lab = app.state.lab
-    return found
 
 
 def read_markdown(client: TestClient, experiment_id: int) -> str:
@@ -84,7 +74,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         study = submit(client, name="Study <b>& more</b>")
         grid = submit(client, grid={"normalization": ["batch", "instance"]}, seeds=5)
         for experiment_id in (study, grid):
-            finish_runs(app.state.lab, experiment_id, climb)
+            finish_runs(app, experiment_id, climb)
         yield {
             "study": client.get(f"/experiments/{study}/report"),
             "grid": client.get(f"/experiments/{grid}/report"),
@@ -149,9 +139,9 @@ class TestPage:
 
 
 class TestMarkdown:
-    def test_every_figure_is_a_link_that_leads_somewhere(self, client: TestClient, lab: Lab) -> None:
+    def test_every_figure_is_a_link_that_leads_somewhere(self, client: TestClient, app: FastAPI) -> None:
         sweep = submit(client, grid={"normalization": ["batch", "instance"], "batch_size": [8, 32]}, seeds=2)
-        finish_runs(lab, sweep, climb, leave_out=[1])
+        finish_runs(app, sweep, climb, leave_out=[1])
 
         links = re.findall(r"!\[[^\]]+\]\(http://testserver([^)]+)\)", read_markdown(client, sweep))
 
@@ -163,11 +153,11 @@ class TestMarkdown:
             assert client.get(link).headers["content-type"] == "image/png", link
 
     def test_of_a_grid_tabulates_averages_and_tells_of_every_interaction(
-        self, client: TestClient, lab: Lab
+        self, client: TestClient, app: FastAPI
     ) -> None:
         grid = {"normalization": ["batch", "group"], "penalty": ["none", "l2", "l1"]}
         experiment_id = submit(client, grid=grid, seeds=7)
-        finish_runs(lab, experiment_id, climb)
+        finish_runs(app, experiment_id, climb)
 
         text = read_markdown(client, experiment_id)
 
@@ -175,7 +165,7 @@ class TestMarkdown:
         assert "the mean of 3 settings" in text
         assert "Of 3 interactions with the normalization, no difference was found in 3" in text
         few = submit(client, grid=grid, seeds=6)
-        finish_runs(lab, few, climb)
+        finish_runs(app, few, climb)
         assert "Of 3 interactions with the normalization, 3 cannot be told" in read_markdown(client, few)
 
     def test_the_request_repeats_the_experiment(self, client: TestClient) -> None:
@@ -195,7 +185,7 @@ class TestMarkdown:
         assert again["name"] == "It's mine"
 
     def test_the_request_repeats_what_a_preset_once_meant(
-        self, client: TestClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
+        self, client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         experiment_id = submit(client, preset="batch-size")
         meant = strip_runs(client.get(f"/experiments/{experiment_id}").json())
@@ -213,7 +203,7 @@ class TestMarkdown:
         assert strip_runs(again) == meant
 
     def test_says_where_no_request_repeats_it(
-        self, client: TestClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
+        self, client: TestClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         experiment_id = submit(client)
         # No other request may have the test loss set the learning rate.
@@ -221,11 +211,11 @@ class TestMarkdown:
 
         assert "No request of this version means the same runs." in read_markdown(client, experiment_id)
 
-    def test_names_devices_seeds_and_versions(self, client: TestClient, lab: Lab) -> None:
+    def test_names_devices_seeds_and_versions(self, client: TestClient, app: FastAPI) -> None:
         import torch
 
         experiment_id = submit(client, configs=[{}], seeds=[4, 9])
-        finish_runs(lab, experiment_id, climb)
+        finish_runs(app, experiment_id, climb)
 
         text = read_markdown(client, experiment_id)
 
@@ -233,18 +223,18 @@ class TestMarkdown:
         assert "Trained on: cpu of the test: 2 runs." in text
         assert f"| torch | {torch.__version__.split('+')[0]}" in text
 
-    def test_markup_in_a_label_is_text(self, client: TestClient, lab: Lab) -> None:
+    def test_markup_in_a_label_is_text(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{"label": "a|b*c_<d>"}, {"normalization": "group"}])
-        finish_runs(lab, experiment_id, climb)
+        finish_runs(app, experiment_id, climb)
 
         text = read_markdown(client, experiment_id)
 
         assert "| a|b" not in text
         assert r"| a\|b\*c\_\<d\> |" in text
 
-    def test_a_single_configuration_is_compared_with_nothing(self, client: TestClient, lab: Lab) -> None:
+    def test_a_single_configuration_is_compared_with_nothing(self, client: TestClient, app: FastAPI) -> None:
         experiment_id = submit(client, configs=[{}])
-        finish_runs(lab, experiment_id, climb)
+        finish_runs(app, experiment_id, climb)
 
         text = read_markdown(client, experiment_id)
 
@@ -255,10 +245,10 @@ class TestMarkdown:
         assert "With a single configuration there is nothing to compare." in text
         assert "/ranking" not in text
 
-    def test_a_factor_that_matters_is_said_to(self, client: TestClient, lab: Lab) -> None:
+    def test_a_factor_that_matters_is_said_to(self, client: TestClient, app: FastAPI) -> None:
         normalizations = ["batch", "group", "layer"]
         grid = submit(client, grid={"normalization": normalizations, "penalty": ["none", "l2"]}, seeds=8)
-        finish_runs(lab, grid, climb)
+        finish_runs(app, grid, climb)
 
         text = read_markdown(client, grid)
 
@@ -278,9 +268,9 @@ class TestUnfinished:
         assert "No completed run yet of group, batch, layer and instance." in text
         assert client.get(f"/experiments/{study}/report").status_code == 200
 
-    def test_what_is_there_is_reported(self, client: TestClient, lab: Lab) -> None:
+    def test_what_is_there_is_reported(self, client: TestClient, app: FastAPI) -> None:
         study = submit(client)
-        finish_runs(lab, study, climb, leave_out=[3])
+        finish_runs(app, study, climb, leave_out=[3])
 
         text = read_markdown(client, study)
 

@@ -12,17 +12,10 @@ from fastapi.testclient import TestClient
 from lab.experiments.configs import RunConfig
 from lab.runs.records import ExperimentRecord
 from lab.statistics.paired import describe_differences
-from service.dependencies import Lab
 from service.report.blocks import Finding, Table
-from service.report.data import (
-    Material,
-    collect_material,
-)
+from service.report.data import Material, collect_material
 from service.report.sections.leads import Lead
-from service.report.sections.study import (
-    STUDY_FINAL_PERCENT,
-    write_study_claims,
-)
+from service.report.sections.study import STUDY_FINAL_PERCENT, write_study_claims
 from tests.service.finished_runs import finish_runs, submit
 
 BASE_URL = "http://lab.test"
@@ -36,7 +29,6 @@ Collect = Callable[..., Material]
 @pytest.fixture
 def collect(client: TestClient, app: FastAPI) -> Collect:
     """Runs the study on the digits to these final accuracies, wobbling so much from epoch to epoch."""
-    lab: Lab = app.state.lab
 
     def run(
         levels: Levels, *, seeds: int, wobbles: Levels = STEADY, leave_out: tuple[int, ...] = ()
@@ -48,9 +40,9 @@ def collect(client: TestClient, app: FastAPI) -> Collect:
             return [levels[config.normalization] + noise + wobble * (epoch % 2) for epoch in range(1, 7)]
 
         experiment_id = submit(client, seeds=seeds)
-        finish_runs(lab, experiment_id, climb, leave_out=leave_out)
-        with lab.database.transaction() as session:
-            return collect_material(session, lab.image_store, experiment_id)
+        finish_runs(app, experiment_id, climb, leave_out=leave_out)
+        with app.state.resources.database.transaction() as session:
+            return collect_material(session, app.state.test_images, experiment_id)
 
     return run
 

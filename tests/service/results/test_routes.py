@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from lab.experiments.configs import RunConfig
-from service.dependencies import Lab
 from service.results.tables import escape_latex
 from tests.service.finished_runs import finish_runs, submit
 
@@ -20,7 +19,6 @@ ENDS = (0.90, 0.92, 0.97)
 @pytest.fixture
 def experiment_id(app: FastAPI, client: TestClient) -> int:
     """Batch with three seeds completed; group with one of three: seeds 1 and 2 are queued."""
-    lab: Lab = app.state.lab
 
     def find(config: RunConfig) -> list[float]:
         # Steady for all but the last two epochs: the SD of the last five is that of three zeros and ±0.01.
@@ -28,7 +26,7 @@ def experiment_id(app: FastAPI, client: TestClient) -> int:
 
     configs = [{"normalization": "batch", "label": "50 % & more_|"}, {"normalization": "group"}]
     experiment_id = submit(client, name="A_B", configs=configs, seeds=3, epochs=6)
-    finish_runs(lab, experiment_id, find, leave_out=(4, 5))
+    finish_runs(app, experiment_id, find, leave_out=(4, 5))
     return experiment_id
 
 
@@ -69,7 +67,7 @@ class TestConfigurations:
 
     def test_stability_takes_five_epochs_to_tell(self, app: FastAPI, client: TestClient) -> None:
         experiment_id = submit(client, configs=[{}], epochs=4)
-        finish_runs(app.state.lab, experiment_id, lambda config: [0.1, 0.5, 0.8, 0.9])
+        finish_runs(app, experiment_id, lambda config: [0.1, 0.5, 0.8, 0.9])
 
         (batch,) = client.get(f"/experiments/{experiment_id}/results").json()["configurations"]
 

@@ -6,18 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from lab.experiments.architecture import (
-    ROWS,
-    LayerDescription,
-    describe_layers,
-)
+from lab.experiments.architecture import ROWS, LayerDescription, describe_layers
 from lab.experiments.configs import STUDY_GROUPS
 from service.drawing.palette import NORMALIZATION_COLORS
-from service.drawing.rendering import (
-    IMAGE_FORMATS,
-    ImageFormat,
-    render,
-)
+from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
 from service.runs.architecture_figure import draw_architecture
 
 TYPES = {"batch": "BatchNorm2d", "group": "GroupNorm", "layer": "LayerNorm", "instance": "InstanceNorm2d"}

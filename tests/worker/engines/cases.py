@@ -10,10 +10,7 @@ from torch.nn import functional as F
 
 from lab.experiments.configs import RunConfig
 from lab.networks.build import build_network
-from worker.engines.dropout import (
-    Dropped,
-    draw_dropped,
-)
+from worker.engines.dropout import Dropped, draw_dropped
 from worker.engines.interface import Batch
 from worker.engines.weights import Weights
 

@@ -7,11 +7,7 @@ import torch
 from torch import Tensor
 
 from lab.experiments.architecture import list_block_shapes
-from worker.engines.dropout import (
-    draw_dropped,
-    draw_positions,
-    split_positions,
-)
+from worker.engines.dropout import draw_dropped, draw_positions, split_positions
 
 SIZES = [math.prod(shape) for shape in list_block_shapes()]
 

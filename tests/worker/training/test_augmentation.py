@@ -8,10 +8,7 @@ from torchvision.transforms.functional import affine
 from torchvision.transforms.functional import rotate as rotate_by_torchvision
 
 from lab.datasets.pixels import normalize_pixels
-from worker.training.augmentation import (
-    augment,
-    distort,
-)
+from worker.training.augmentation import augment, distort
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -3,10 +3,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-)
+from lab.datasets.load import Dataset, ImageSet
 from lab.datasets.pixels import normalize_pixels
 from lab.experiments.configs import RunConfig
 from lab.networks.build import build_network
@@ -14,10 +11,7 @@ from worker.engines.interface import Engine
 from worker.engines.stacked import StackedEngine
 from worker.engines.weights import Weights
 from worker.training import evaluation
-from worker.training.evaluation import (
-    Evaluation,
-    evaluate,
-)
+from worker.training.evaluation import Evaluation, evaluate
 
 CONFIG = RunConfig(dataset="digits", normalization="batch", dropout=0.5, schedule="constant")
 

@@ -9,17 +9,8 @@ from itertools import product
 import pytest
 import torch
 
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-)
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    PENALTIES,
-    Normalization,
-    RunConfig,
-    Schedule,
-)
+from lab.datasets.load import Dataset, ImageSet
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES, Normalization, RunConfig, Schedule
 from lab.runs.epochs import EpochReport
 from tests.worker.bench import make_fusing_workbench, make_workbench
 from worker.engines.variants import STACKED, Workbench

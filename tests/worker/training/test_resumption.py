@@ -6,23 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from lab.database.safetensors import (
-    decode_tensors,
-    decode_values,
-    encode_tensors,
-)
+from lab.database.safetensors import decode_tensors, decode_values, encode_tensors
 from lab.datasets.load import Dataset
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.epochs import EpochReport, TrainingState
 from tests.worker.bench import make_workbench
 from tests.worker.reports import assert_identical
-from worker.training import (
-    evaluation,
-    run_array,
-)
+from worker.training import evaluation, run_array
 from worker.training.callbacks import TrainingStoppedError
 from worker.training.train import train
 

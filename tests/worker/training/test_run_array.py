@@ -9,29 +9,17 @@ import pytest
 
 from lab.database.tables import Run
 from lab.datasets.load import Dataset
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, RunConfig
 from lab.queue.job_queue import StopWork
-from lab.runs.epochs import (
-    EpochReport,
-    TrainingState,
-)
+from lab.runs.epochs import EpochReport, TrainingState
 from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_fusing_workbench, make_workbench
 from tests.worker.reports import assert_identical
 from worker.engines.interface import Batch
 from worker.engines.variants import STACKED
 from worker.training import run_array
-from worker.training.callbacks import (
-    DivergedError,
-    TrainingStoppedError,
-)
+from worker.training.callbacks import DivergedError, TrainingStoppedError
 from worker.training.run_array import RunArray
-from worker.training.train import (
-    RunBrokeOffError,
-    train,
-)
+from worker.training.train import RunBrokeOffError, train
 
 DIVERGING: dict[str, Any] = {
     "normalization": "none",

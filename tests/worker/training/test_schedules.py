@@ -8,10 +8,7 @@ from torch.optim import SGD
 
 from lab.experiments.configs import RunConfig
 from lab.experiments.configs import Schedule as ScheduleName
-from worker.training.schedules import (
-    Schedule,
-    build_schedule,
-)
+from worker.training.schedules import Schedule, build_schedule
 
 NUM_IMAGES = 25
 STEPS_PER_EPOCH = 3

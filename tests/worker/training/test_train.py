@@ -8,23 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lab.datasets.load import (
-    Dataset,
-    ImageSet,
-)
+from lab.datasets.load import Dataset, ImageSet
 from lab.datasets.pixels import normalize_pixels
-from lab.experiments.configs import (
-    NORMALIZATIONS,
-    Normalization,
-    RunConfig,
-)
+from lab.experiments.configs import NORMALIZATIONS, Normalization, RunConfig
 from lab.networks.build import build_network
 from lab.runs.epochs import EpochReport
 from worker.training import evaluation
-from worker.training.callbacks import (
-    DivergedError,
-    TrainingStoppedError,
-)
+from worker.training.callbacks import DivergedError, TrainingStoppedError
 from worker.training.evaluation import split_validation
 from worker.training.train import train
 
