@@ -16,6 +16,7 @@ from lab.runs.records import has_experiments
 from lab.settings import Settings
 from service import system
 from service.appendix import routes as appendix
+from service.comparison import routes as comparison
 from service.dashboard_files import serve_dashboard
 from service.dependencies import Resources
 from service.errors import add_error_handlers
@@ -43,6 +44,7 @@ GUARDED_ROUTES = (
     submission,
     experiments,
     results,
+    comparison,
     report,
     plots,
     mistakes,
@@ -87,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     guarded = [Depends(Guard(settings))]
     for module in GUARDED_ROUTES:
         app.include_router(module.router, dependencies=guarded)
+    app.include_router(mistakes.run_router, dependencies=guarded)
     app.include_router(system.health_router)
     serve_dashboard(app)
     return app

@@ -7,11 +7,13 @@ from typing import Annotated, ParamSpec
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from lab.database.engine import Database
 from lab.queue.job_queue import JobQueue
+from lab.runs.records import ExperimentRecord, RunRecord, read_experiment, read_run
 from lab.settings import Settings
 
 P = ParamSpec("P")
@@ -82,3 +84,28 @@ async def run_in_turn(
     """Do in the background of a request what takes a transaction of its own."""
     async with resources.turns:
         await run_in_threadpool(work, *args, **kwargs)
+
+
+# What fits the database's integers; a larger one would fail there.
+RowId = Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class StrictModel(BaseModel):
+    """A request body; a field it does not know is an error, since it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _read_experiment(experiment_id: RowId, session: SessionDep) -> ExperimentRecord:
+    return read_experiment(session, experiment_id)
+
+
+def _read_run(run_id: RowId, session: SessionDep) -> RunRecord:
+    return read_run(session, run_id)
+
+
+ExperimentDep = Annotated[ExperimentRecord, Depends(_read_experiment)]
+"""The experiment named in the path; 404 if there is none."""
+
+RunDep = Annotated[RunRecord, Depends(_read_run)]
+"""The run named in the path; 404 if there is none."""

@@ -1,8 +1,6 @@
 """Whether the service is well, who works for it, what data sets it has, what it counts."""
 
-import platform
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -14,7 +12,7 @@ from lab.queue.workers import read_workforce
 from lab.runs.records import count_runs_by_status, has_experiments
 from lab.runs.status import Status
 from service.dependencies import ResourcesDep, SessionDep
-from service.report.sections.reproduce import PACKAGES
+from service.versions import list_versions
 
 health_router = APIRouter(tags=["system"])
 router = APIRouter(tags=["system"])
@@ -67,7 +65,7 @@ def show_system(resources: ResourcesDep, session: SessionDep) -> SystemOut:
     """Versions, database, device, and how many runs there are of each status."""
     settings = resources.settings
     return SystemOut(
-        versions={"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        versions=list_versions(),
         database=resources.database.engine.dialect.name,
         device=settings.device,
         default_dataset=settings.default_dataset,

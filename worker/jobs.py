@@ -18,14 +18,12 @@ from lab.datasets.load import Dataset, load_dataset
 from lab.errors import LabError
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue, StopWork
+from lab.runs.attempts import begin_job, lay_down_job, note_problem
 from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.progress import (
-    begin_job,
     has_all_runs,
-    lay_down_job,
     list_open_runs,
     load_state,
-    note_problem,
     record_checkpoint,
     record_epoch,
     record_failure,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from lab.errors import InvalidConfigError
-from lab.experiments.architecture import NORMALIZED_CHANNELS
+from lab.experiments.architecture import NORMALIZED_CHANNELS, LayerDescription, describe_layers
 
 Normalization = Literal["batch", "group", "layer", "instance", "none"]
 Penalize = Literal["all", "weights"]
@@ -86,6 +86,18 @@ class RunConfig:
     def penalty(self) -> str:
         """Name of the penalty: none, l1, l2 or l1+l2."""
         return "+".join(name for name, value in (("l1", self.l1), ("l2", self.l2)) if value) or "none"
+
+    @property
+    def layers(self) -> list[LayerDescription]:
+        """The network's layers, in the order an image passes them."""
+        return describe_layers(
+            self.normalization, num_groups=self.num_groups, affine=self.affine, dropout=self.dropout
+        )
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable parameters of the network."""
+        return sum(layer.parameters for layer in self.layers)
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from lab.database.tables import Experiment, Run
 from lab.queue.job_queue import JobQueue, list_held_jobs
 from lab.queue.workers import read_workforce
+from lab.runs.attempts import MAX_ATTEMPTS, give_up
 from lab.runs.bundles import choose_bundle_size, make_bundles
-from lab.runs.progress import MAX_ATTEMPTS, give_up
 
 # Before the second attempt; twice as long before each further one.
 RETRY_SECONDS = 5.0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 import sqlalchemy as sa
@@ -57,6 +58,22 @@ class RunRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfigurationRecord:
+    """One configuration with its runs, which differ only in the seed.
+
+    ``config`` is the first run's.
+    """
+
+    config: RunConfig
+    runs: list[RunRecord]
+
+    @property
+    def label(self) -> str:
+        """Name of the configuration, unique within its experiment."""
+        return self.config.label
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExperimentRecord:
     """One experiment with its runs in the order in which they were queued."""
 
@@ -67,6 +84,14 @@ class ExperimentRecord:
     priority: int
     created_at: datetime
     runs: list[RunRecord]
+
+    @cached_property
+    def configurations(self) -> list[ConfigurationRecord]:
+        """The configurations, in the order of their first runs."""
+        runs_by_label: dict[str, list[RunRecord]] = {}
+        for run in self.runs:
+            runs_by_label.setdefault(run.config.label, []).append(run)
+        return [ConfigurationRecord(config=runs[0].config, runs=runs) for runs in runs_by_label.values()]
 
     @property
     def status(self) -> Status:

@@ -12,7 +12,7 @@ from service.appendix.page import write_html
 from service.appendix.sample import STUDY_SAMPLE
 from service.appendix.schemas import AppendixAnswer, AppendixRequest, describe_appendix
 from service.appendix.statistics import Appendix, work_out
-from service.drawing.rendering import MEDIA_TYPES, render
+from service.drawing.rendering import respond_with_figure
 
 router = APIRouter(tags=["appendix"])
 
@@ -65,8 +65,6 @@ def _answer(appendix: Appendix, *, answer_format: str) -> AppendixAnswer | Respo
         case "html":
             return HTMLResponse(write_html(appendix))
         case "png":
-            return Response(
-                render(draw_appendix(appendix), image_format="png"), media_type=MEDIA_TYPES["png"]
-            )
+            return respond_with_figure(draw_appendix(appendix))
         case _:
             return describe_appendix(appendix)

@@ -2,16 +2,9 @@
 
 from collections.abc import Sequence
 
+from lab.experiments.factors import Settings, read_settings
 from lab.wording import join_words
-from service.comparison.grid import (
-    Effect,
-    Settings,
-    find_effects,
-    find_interactions,
-    fold_coupled,
-    group_by_levels,
-    read_settings,
-)
+from service.comparison.grid import Effect, find_effects, find_interactions, fold_coupled, group_by_levels
 from service.comparison.overall import compare_levels
 from service.comparison.pairs import MAX_PAIRS, ask_pair
 from service.comparison.schemas import AverageEffectOut, EffectOut, FactorsOut, InteractionOut

@@ -4,23 +4,11 @@ import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lab.experiments.configs import CONFIG_FIELDS, STUDY_L1, STUDY_L2, RunConfig
+from lab.experiments.factors import FACTORS, Settings, describe_level, find_differing
 
-Settings = dict[str, Any]
 Pair = tuple[int, int]
 """Two configurations by their place in the list; the difference is the first's figure minus the second's."""
-
-FACTORS = (
-    "normalization",
-    "penalty",
-    *(
-        name
-        for name in CONFIG_FIELDS
-        if name not in ("normalization", "l1", "l2", "dataset", "label", "seed")
-    ),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,25 +19,6 @@ class Effect:
     pair: Pair
     levels: tuple[str, str]
     held_fixed: dict[str, str]
-
-
-def read_settings(config: RunConfig) -> Settings:
-    """The configuration's factors by name; None for one that has no meaning in it.
-
-    ``groups`` means something within group normalization alone, ``affine`` within any, ``penalize`` where
-    there is a penalty and γ and β to spare, ``schedule_metric`` where the schedule watches a loss.
-    """
-    settings = {name: getattr(config, name, None) for name in FACTORS}
-    settings["penalty"] = (config.l1, config.l2)
-    settings["groups"] = config.num_groups or None
-    is_affine = config.normalization != "none" and config.affine
-    if config.normalization == "none":
-        settings["affine"] = None
-    if not is_affine or settings["penalty"] == (0, 0):
-        settings["penalize"] = None
-    if config.schedule != "plateau":
-        settings["schedule_metric"] = None
-    return settings
 
 
 def fold_coupled(settings: Sequence[Settings]) -> tuple[list[Settings], dict[str, list[str]]]:
@@ -69,11 +38,6 @@ def fold_coupled(settings: Sequence[Settings]) -> tuple[list[Settings], dict[str
             coupled.setdefault(name, []).append(other)
     meaningless = dict.fromkeys(itertools.chain(*coupled.values()))
     return [{**each, **meaningless} for each in settings], coupled
-
-
-def find_differing(a: Settings, b: Settings) -> list[str]:
-    """Names of the factors in which two configurations differ, where both have them."""
-    return [name for name in FACTORS if a[name] != b[name] and a[name] is not None and b[name] is not None]
 
 
 def find_effects(settings: Sequence[Settings]) -> list[Effect]:
@@ -136,15 +100,3 @@ def find_interactions(
 def _list_varying(settings: Sequence[Settings]) -> list[str]:
     """Factors with more than one level, leaving out where they have no meaning."""
     return [name for name in FACTORS if len({repr(each[name]) for each in settings} - {"None"}) > 1]
-
-
-def describe_level(factor: str, value: Any) -> str:
-    """A factor's value in a word or two."""
-    if factor != "penalty":
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    parts = [
-        name if weight == usual else f"{name} {weight:g}"
-        for name, weight, usual in (("l1", value[0], STUDY_L1), ("l2", value[1], STUDY_L2))
-        if weight
-    ]
-    return "+".join(parts) or "none"

@@ -78,7 +78,7 @@ def _view(table: _Table, *, p_value: float, p_holm: float, num_tests: int) -> Ov
     if shortfall := describe_shortfall(num_seeds, num_tests=num_tests):
         found.outcome = "cannot_conclude"
         few = f" ({num_seeds} completed at every level)" if num_seeds < MIN_SEEDS else ""
-        found.verdict = f"{shortfall}{few}"
+        found.verdict = f"cannot conclude: {shortfall}{few}"
     elif p_holm < LEVEL:
         worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         found.outcome = "levels_differ"

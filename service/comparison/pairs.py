@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.errors import InvalidRequestError
+from lab.experiments.factors import find_differing, read_settings
 from lab.statistics.disagreement import find_disagreement
 from lab.wording import join_words
-from service.comparison.grid import find_differing, read_settings
 from service.comparison.schemas import DisagreementOut, PairOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import Question, judge

@@ -42,6 +42,7 @@ class Finding(BaseModel):
     )
     outcome: Outcome
     verdict: str
+    reason: str | None = Field(None, description="Why it cannot be concluded; null where something can.")
     warnings: list[str]
 
 
@@ -82,11 +83,11 @@ def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
 def describe_shortfall(num_seeds: int, *, num_tests: int) -> str | None:
     """Why so many seeds cannot conclude, however clear the figures; None where they can."""
     if num_seeds < MIN_SEEDS:
-        return f"cannot conclude: fewer than {MIN_SEEDS} seeds"
+        return f"fewer than {MIN_SEEDS} seeds"
     if num_tests * find_smallest_p(num_seeds) < LEVEL:
         return None
     return (
-        f"cannot conclude: corrected for {num_tests} tests, {num_seeds} seeds cannot reach p < {LEVEL:g}; "
+        f"corrected for {num_tests} tests, {num_seeds} seeds cannot reach p < {LEVEL:g}; "
         f"{_say_how_many_could(num_tests)}"
     )
 
@@ -106,11 +107,12 @@ def _make_finding(
             num_seeds=0,
             num_ties=0,
             outcome="cannot_conclude",
-            verdict=f"cannot conclude: fewer than {MIN_SEEDS} seeds (none is completed by all compared)",
+            verdict=f"cannot conclude: {NONE_COMPLETED}",
+            reason=NONE_COMPLETED,
             warnings=list(question.warnings),
         )
     effect = find_detectable_effect(found.num_seeds, num_tests) if found.sd else None
-    outcome, verdict = _decide(question, found, p_holm=p_holm, num_tests=num_tests)
+    outcome, verdict, reason = _decide(question, found, p_holm=p_holm, num_tests=num_tests)
     return Finding(
         difference=found.difference,
         ci_low=found.ci_low,
@@ -125,10 +127,12 @@ def _make_finding(
         detectable_difference=effect * found.sd if effect and found.sd else None,
         outcome=outcome,
         verdict=verdict,
+        reason=reason,
         warnings=[*question.warnings, *_find_cautions(found, is_found=outcome in question.outcomes)],
     )
 
 
+NONE_COMPLETED = f"fewer than {MIN_SEEDS} seeds (none is completed by all compared)"
 NUMBERS = (
     "difference",
     "ci_low",
@@ -143,22 +147,25 @@ NUMBERS = (
 
 def _decide(
     question: Question, found: PairedDifference, *, p_holm: float, num_tests: int
-) -> tuple[Outcome, str]:
+) -> tuple[Outcome, str, str | None]:
+    """The outcome, the verdict in words, and, where nothing can be concluded, the reason."""
     n = found.num_seeds
     shortfall = describe_shortfall(n, num_tests=num_tests)
     if n < MIN_SEEDS:
-        return "cannot_conclude", f"{shortfall} ({n} pair up)"
+        shortfall = f"{shortfall} ({n} pair up)"
+        return "cannot_conclude", f"cannot conclude: {shortfall}", shortfall
     if p_holm < LEVEL:
         side = 0 if found.difference > 0 else 1
         margin = ((found.ci_high or 0.0) - (found.ci_low or 0.0)) / 2
         size = f"{format_points(found.difference)} ± {format_points(margin)} points"
-        return question.outcomes[side], f"{question.claims[side]} by {size}"
+        return question.outcomes[side], f"{question.claims[side]} by {size}", None
     if shortfall:
-        return "cannot_conclude", shortfall
+        return "cannot_conclude", f"cannot conclude: {shortfall}", shortfall
     if not found.sd:
-        return "no_difference_found", f"no difference found: the same on each of {n} seeds"
+        return "no_difference_found", f"no difference found: the same on each of {n} seeds", None
     points = format_points((find_detectable_effect(n, num_tests) or 0.0) * found.sd)
-    return "no_difference_found", f"no difference found; this many seeds could have shown {points} points"
+    words = f"no difference found; this many seeds could have shown {points} points"
+    return "no_difference_found", words, None
 
 
 def _find_cautions(found: PairedDifference, *, is_found: bool) -> list[str]:

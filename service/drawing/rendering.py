@@ -5,6 +5,7 @@ import threading
 from typing import Literal, get_args
 
 import matplotlib
+from fastapi import Response
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -42,3 +43,8 @@ def render(figure: Figure, *, image_format: ImageFormat) -> bytes:
             buffer, format=image_format, dpi=PNG_DPI, metadata=_METADATA[image_format], facecolor="white"
         )
     return buffer.getvalue()
+
+
+def respond_with_figure(figure: Figure, *, image_format: ImageFormat = "png") -> Response:
+    """Draw the figure as the body of a response."""
+    return Response(render(figure, image_format=image_format), media_type=MEDIA_TYPES[image_format])

@@ -4,8 +4,7 @@ from fastapi import APIRouter, BackgroundTasks
 
 from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
 from lab.runs.records import read_experiment
-from service.dependencies import ResourcesDep, SessionDep, run_in_turn
-from service.experiments.requests import RowId
+from service.dependencies import ResourcesDep, RowId, SessionDep, run_in_turn
 from service.experiments.responses import ExperimentOut, view_experiment
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])

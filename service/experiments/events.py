@@ -12,10 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from lab.database.tables import EpochMetric
 from lab.runs.records import read_experiment
 from lab.runs.status import ACTIVE
-from service.dependencies import ResourcesDep, SessionDep
+from service.dependencies import ResourcesDep, RowId, SessionDep
 from service.experiments.event_cursor import decode_cursor, encode_cursor
 from service.experiments.feed import POLL_SECONDS, ExperimentFeed, FeedDep, Snapshot
-from service.experiments.requests import RowId
 from service.experiments.responses import EpochOut, ExperimentSummary, view_epoch
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])

@@ -8,8 +8,7 @@ from lab.database.tables import EpochMetric
 from lab.runs.experiment_list import ListFilter, list_experiments
 from lab.runs.records import read_experiment, read_metrics
 from lab.runs.status import Status
-from service.dependencies import SessionDep
-from service.experiments.requests import RowId
+from service.dependencies import RowId, SessionDep
 from service.experiments.responses import ExperimentOut, ExperimentPage, view_experiment, view_summary
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])

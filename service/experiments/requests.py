@@ -2,14 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from lab.errors import InvalidConfigError
 from lab.experiments.configs import Normalization, Penalize, Schedule
 from lab.experiments.planning import MAX_RUNS, ExperimentRequest
+from service.dependencies import StrictModel
 
-# What fits the database's integers; a larger one would fail there.
-RowId = Annotated[int, Field(ge=1, lt=2**31)]
 Groups = Annotated[
     StrictInt | list[StrictInt] | None,
     Field(description="num_groups of group normalization: one number for every block, or one per block."),
@@ -17,12 +16,6 @@ Groups = Annotated[
 OWN = Field(description="This configuration's own, in place of the experiment's.")
 OwnInt = Annotated[StrictInt | None, OWN]
 OwnFloat = Annotated[float | None, OWN]
-
-
-class StrictModel(BaseModel):
-    """A request body; a field it does not know is an error, since it may be a misspelt one."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class ConfigIn(StrictModel):
@@ -141,16 +134,3 @@ class ExperimentIn(StrictModel):
             recipe={name: value for name, value in given.items() if name not in shared},
             priority=self.priority,
         )
-
-
-class PredictionIn(StrictModel):
-    """A picture to read, as base64 of a file or as 28×28 numbers, and which run is to read it."""
-
-    image: str | None = Field(None, description="A picture file in base64, with or without a data: prefix.")
-    pixels: Any = Field(None, description="28 lists of 28 numbers, 0–255 or 0–1.")
-    run_id: RowId | None = None
-    experiment_id: RowId | None = None
-    normalization: Normalization | None = None
-    best_per_configuration: bool = Field(
-        False, description="Of runs with the same label, which differ in the seed, ask the best alone."
-    )

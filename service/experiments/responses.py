@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from lab.database.tables import EpochMetric
+from lab.experiments.cautions import find_warnings
 from lab.runs.experiment_list import ListedExperiment
 from lab.runs.records import ExperimentRecord, RunRecord
 from lab.runs.status import Status
-from service.results.runs import find_warnings
 
 
 class RunOut(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from lab.datasets.load import DatasetInfo, choose_default_dataset, ensure_dataset, find_dataset
+from lab.experiments.cautions import find_warnings
 from lab.experiments.planning import ExperimentSpec, plan_experiment
 from lab.experiments.presets import PRESETS
 from lab.runs.control import submit_experiment
@@ -17,7 +18,6 @@ from service.comparison.verdicts import describe_reach
 from service.dependencies import ResourcesDep, SessionDep
 from service.experiments.requests import ExperimentIn
 from service.experiments.responses import ExperimentOut, view_experiment
-from service.results.runs import find_warnings
 
 router = APIRouter(tags=["experiments"])
 

@@ -8,22 +8,23 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from lab.datasets.load import DATASETS
 from lab.errors import NotFoundError
 from lab.experiments.configs import Normalization
-from lab.runs.records import ExperimentRecord, read_experiment
-from service.dependencies import DRAWING, SessionDep
-from service.drawing.rendering import render
-from service.experiments.requests import RowId
+from lab.runs.records import ExperimentRecord, read_experiment, read_run
+from service.dependencies import DRAWING, RowId, SessionDep
+from service.drawing.rendering import respond_with_figure
 from service.mistakes.agreement import select_missed
-from service.mistakes.answers import Answers, read_answers, require_runs
+from service.mistakes.answers import Answers, read_answers, read_run_answers, require_runs
 from service.mistakes.by_image import collect_images, describe_agreement, describe_images
-from service.mistakes.by_run import list_mistakes, make_strips
-from service.mistakes.confusion import count_by_configuration, describe_confusions
+from service.mistakes.by_run import collect_mistakes, list_mistakes, make_strips
+from service.mistakes.confusion import count_by_configuration, describe_confusions, describe_run_confusion
 from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.image_sheet import MOST_TILES, draw_shared_mistakes
 from service.mistakes.one_image import describe_image
+from service.mistakes.run_sheet import draw_misclassified as draw_misclassified_sheet
 from service.mistakes.run_sheet import draw_misclassified_by_run
 from service.mistakes.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["mistakes"])
+run_router = APIRouter(prefix="/runs", tags=["runs"])
 
 PAGE_SIZE = 50
 
@@ -110,7 +111,7 @@ def draw_misclassified(
         indices = select_missed(answers, **vars(choice))
         shown = collect_images(answers, indices[:MOST_TILES], experiment=experiment)
         figure = draw_shared_mistakes(shown, title=title, num_total=len(indices))
-    return Response(render(figure, image_format="png"), media_type="image/png")
+    return respond_with_figure(figure)
 
 
 @router.get("/images/{index}")
@@ -152,7 +153,41 @@ def draw_confusion(experiment_id: RowId, test_images: TestImagesDep, session: Se
         class_names=DATASETS[experiment.dataset].class_names,
         title=f"{experiment.name}: confusion",
     )
-    return Response(render(figure, image_format="png"), media_type="image/png")
+    return respond_with_figure(figure)
+
+
+@run_router.get("/{run_id}/misclassified")
+def show_run_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
+    """The test images that the trained network gets wrong, the most confident mistakes first."""
+    return list_mistakes(read_run_answers(session, test_images, read_run(session, run_id)))
+
+
+@run_router.get("/{run_id}/misclassified.png", response_class=Response, dependencies=[DRAWING])
+def draw_run_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
+    """A sheet of the most confident mistakes, with what each is and what it was taken for."""
+    run = read_run(session, run_id)
+    mistakes = collect_mistakes(read_run_answers(session, test_images, run))
+    title = f"Run {run.id}: {run.config.label}, seed {run.config.seed}"
+    figure = draw_misclassified_sheet(mistakes, title=title, num_total=len(mistakes))
+    return respond_with_figure(figure)
+
+
+@run_router.get("/{run_id}/confusion")
+def show_run_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
+    """What the trained network takes each class for: `matrix[t][p]` counts the answers p to class t."""
+    return describe_run_confusion(read_run_answers(session, test_images, read_run(session, run_id)))
+
+
+@run_router.get("/{run_id}/confusion.png", response_class=Response, dependencies=[DRAWING])
+def draw_run_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
+    """The confusion matrix, the mistakes coloured by how frequent they are."""
+    run = read_run(session, run_id)
+    figure = draw_confusions(
+        count_by_configuration(read_run_answers(session, test_images, run)),
+        class_names=DATASETS[run.config.dataset].class_names,
+        title=f"Run {run.id}: {run.config.label}, seed {run.config.seed}",
+    )
+    return respond_with_figure(figure)
 
 
 def _find_row(answers: Answers, run_id: int | None, *, experiment: ExperimentRecord) -> int | None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from lab.database.tables import EpochMetric
 from lab.experiments.configs import RunConfig
+from lab.experiments.factors import FACTORS, describe_level, read_settings
 from lab.runs.records import ExperimentRecord, RunRecord
-from service.comparison.grid import FACTORS, describe_level, read_settings
 from service.drawing.palette import Configuration
 from service.plots.batch_sizes import BatchSizePoint
 from service.plots.curves import RunCurves

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Header, Query, Response
 
 from lab.errors import NotFoundError
 from lab.runs.records import read_experiment
-from service.dependencies import DRAWING, SessionDep
-from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, render
-from service.experiments.requests import RowId
+from service.dependencies import DRAWING, RowId, SessionDep
+from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, respond_with_figure
 from service.plots.catalog import PlotCatalog
 
 router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"], dependencies=[DRAWING])
@@ -32,7 +31,7 @@ def show_plots(
     """
     catalog = PlotCatalog(session, read_experiment(session, experiment_id), normalizations=normalizations)
     if accept.split(",")[0].split(";")[0].strip() in ("image/png", "image/*"):
-        return Response(render(catalog.draw("overview"), image_format="png"), media_type="image/png")
+        return respond_with_figure(catalog.draw("overview"))
     base = f"/experiments/{experiment_id}/plots"
     suffix = f"?normalizations={normalizations}" if normalizations else ""
     return {
@@ -59,4 +58,4 @@ def draw_plot(
         raise NotFoundError(f"There is no plot {filename}; a name ends in .{', .'.join(IMAGE_FORMATS)}.")
     catalog = PlotCatalog(session, read_experiment(session, experiment_id), normalizations=normalizations)
     figure = catalog.draw(name)
-    return Response(render(figure, image_format=image_format), media_type=MEDIA_TYPES[image_format])
+    return respond_with_figure(figure, image_format=image_format)

@@ -12,9 +12,9 @@ from lab.errors import NoTrainedModelError
 from lab.runs.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.data_urls import write_png_url
 from service.dependencies import SessionDep
-from service.experiments.requests import PredictionIn
 from service.predict.predictor import PredictorDep, Reading, keep_best_per_configuration, rank_runs
 from service.predict.preparation import PreparedImage
+from service.predict.requests import PredictionIn
 from service.predict.uploads import BODY_SCHEMA, Upload, fit_to_dataset, prepare_upload, read_upload
 
 router = APIRouter(tags=["predict"])

@@ -13,8 +13,8 @@ from starlette.datastructures import UploadFile
 
 from lab.datasets.coarse_digits import coarsen
 from lab.errors import InvalidImageError
-from service.experiments.requests import PredictionIn
 from service.predict.preparation import PreparedImage, prepare_picture, prepare_pixels
+from service.predict.requests import PredictionIn
 
 SELECTORS = {
     "run_id": "integer",

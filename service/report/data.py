@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError, InvalidRequestError
+from lab.experiments.cautions import find_warnings
 from lab.runs.records import ExperimentRecord, RunRecord, find_experiment, read_experiment, read_metrics
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
@@ -18,7 +19,7 @@ from service.plots.catalog import PlotCatalog
 from service.plots.groups import group_by_label
 from service.report.repeat_request import find_repeating_request
 from service.results.configurations import ConfigurationResult, summarize_configurations
-from service.results.runs import ResultRow, find_warnings, summarize_run
+from service.results.runs import ResultRow, summarize_run
 
 MOST_SMALL_LINES = 8
 """Figures of more configurations need the width of the page."""

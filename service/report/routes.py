@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from service.dependencies import DRAWING, SessionDep
-from service.experiments.requests import RowId
+from service.dependencies import DRAWING, RowId, SessionDep
 from service.mistakes.test_images import TestImagesDep
 from service.report.compose import compose_report
 from service.report.data import collect_material

@@ -1,19 +1,15 @@
-"""What an experiment's runs and configurations came to, and which is better as far as the seeds can tell."""
+"""Results of an experiment's runs and configurations: JSON, CSV, Markdown, LaTeX."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
+from lab.experiments.cautions import find_warnings
 from lab.runs.records import read_experiment, read_metrics
-from service.comparison.compare import compare_experiment
-from service.comparison.schemas import ComparisonOut
-from service.comparison.scores import Metric
-from service.dependencies import SessionDep
-from service.experiments.requests import RowId
-from service.mistakes.test_images import TestImagesDep
+from service.dependencies import RowId, SessionDep
 from service.results.configurations import ConfigurationResult, summarize_configurations
-from service.results.runs import ResultRow, find_warnings, summarize_run
+from service.results.runs import ResultRow, summarize_run
 from service.results.tables import write_configuration_csv, write_latex, write_markdown, write_run_csv
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
@@ -65,26 +61,3 @@ def show_results(
         runs=rows,
         warnings=warnings,
     )
-
-
-@router.get("/comparison")
-def show_comparison(
-    experiment_id: RowId,
-    test_images: TestImagesDep,
-    session: SessionDep,
-    metric: Annotated[
-        Metric, Query(description="Which figure of each run; McNemar's counts are of the final one.")
-    ] = "final_test_accuracy",
-    reference: Annotated[
-        str | None, Query(description="Label of one configuration: compare the others with it alone.")
-    ] = None,
-) -> ComparisonOut:
-    """Every pair of configurations, compared seed by seed, with a verdict in words; then factor by factor.
-
-    Differences are fractions (0.01 is one point), a's accuracy minus b's. Only seeds that both configurations
-    have completed count. A verdict says better only where the Holm-adjusted exact p is below 0.05; below six
-    seeds it is always `cannot_conclude`. Name a `reference` before looking at the figures: fewer pairs need
-    fewer seeds.
-    """
-    experiment = read_experiment(session, experiment_id)
-    return compare_experiment(session, test_images, experiment, metric=metric, reference=reference)

@@ -2,16 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from lab.database.tables import EpochMetric
-from lab.experiments.architecture import describe_layers
-from lab.experiments.configs import RunConfig
 from lab.runs.records import RunRecord
-from lab.statistics.paired import MIN_SEEDS
 from lab.statistics.summaries import summarize
-from lab.wording import count_words, join_words
-from service.comparison.grid import FACTORS, find_differing, read_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +58,7 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         seed=config.seed,
         status=run.status,
         epochs=run.epoch,
-        parameters=count_parameters(config),
+        parameters=config.num_parameters,
         best_test_accuracy=best.test_accuracy if best else None,
         best_test_epoch=best.epoch if best else None,
         test_accuracy_at_best_validation=best_validation.test_accuracy if best_validation else None,
@@ -78,41 +72,3 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         accuracy_gap=last.train_accuracy - last.test_accuracy if last else None,
         seconds=sum(metric.seconds for metric in metrics),
     )
-
-
-def count_parameters(config: RunConfig) -> int:
-    """Trainable parameters of the configuration's network."""
-    layers = describe_layers(config.normalization, num_groups=config.num_groups, affine=config.affine)
-    return sum(layer.parameters for layer in layers)
-
-
-def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
-    """What keeps the experiment's figures from saying more, in sentences."""
-    warnings = []
-    if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):
-        warnings.append(
-            "The test loss set the learning rate, as in the study this repeats, so the test figures are a "
-            "little optimistic. Give validation_size to hold out training images for that."
-        )
-    num_seeds = len({config.seed for config in configs})
-    if len({config.label for config in configs}) > 1 and num_seeds < MIN_SEEDS:
-        warnings.append(
-            f"Cannot conclude which configuration is better: {count_words(num_seeds, 'seed')} each, "
-            f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
-        )
-    if confounded := _find_confounded(configs):
-        warnings.append(
-            f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "
-            "one of them. A grid of all combinations can tell them apart."
-        )
-    return warnings
-
-
-def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
-    """Factors that differ, when no two configurations differ in the normalization alone."""
-    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
-    differing = [find_differing(a, b) for a, b in combinations(settings, 2)]
-    changes = [names for names in differing if "normalization" in names]
-    if ["normalization"] in changes:
-        return []
-    return [name for name in FACTORS if any(name in names for names in changes)]

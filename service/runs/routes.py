@@ -6,20 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from lab.datasets.load import DATASETS
-from lab.experiments.architecture import LayerDescription, describe_layers
-from lab.experiments.configs import RunConfig
 from lab.runs.records import read_run, read_weights
-from service.dependencies import DRAWING, SessionDep
-from service.drawing.rendering import render
-from service.experiments.requests import RowId
+from service.dependencies import DRAWING, RowId, SessionDep
+from service.drawing.rendering import respond_with_figure
 from service.experiments.responses import RunOut, view_run
-from service.mistakes.answers import read_run_answers
-from service.mistakes.by_run import collect_mistakes, list_mistakes
-from service.mistakes.confusion import count_by_configuration, describe_run_confusion
-from service.mistakes.confusion_figure import draw_confusions
-from service.mistakes.run_sheet import draw_misclassified
-from service.mistakes.test_images import TestImagesDep
 from service.runs.architecture_figure import draw_architecture
 
 router = APIRouter(prefix="/runs", tags=["runs"])
@@ -35,7 +25,7 @@ def show_run(run_id: RowId, session: SessionDep) -> RunOut:
 def show_architecture(run_id: RowId, session: SessionDep) -> dict[str, Any]:
     """The run's network layer by layer: type, output shape (C, H, W), parameters, multiply-adds per image."""
     run = read_run(session, run_id)
-    layers = _describe(run.config)
+    layers = run.config.layers
     return {
         "run_id": run.id,
         "label": run.config.label,
@@ -49,42 +39,8 @@ def show_architecture(run_id: RowId, session: SessionDep) -> dict[str, Any]:
 def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
     """The run's network drawn, its normalization layers marked."""
     run = read_run(session, run_id)
-    figure = draw_architecture(_describe(run.config), title=f"Run {run.id}: {run.config.label}")
-    return Response(render(figure, image_format="png"), media_type="image/png")
-
-
-@router.get("/{run_id}/misclassified")
-def show_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
-    """The test images that the trained network gets wrong, the most confident mistakes first."""
-    return list_mistakes(read_run_answers(session, test_images, read_run(session, run_id)))
-
-
-@router.get("/{run_id}/misclassified.png", response_class=Response, dependencies=[DRAWING])
-def draw_run_misclassified(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
-    """A sheet of the most confident mistakes, with what each is and what it was taken for."""
-    run = read_run(session, run_id)
-    mistakes = collect_mistakes(read_run_answers(session, test_images, run))
-    title = f"Run {run.id}: {run.config.label}, seed {run.config.seed}"
-    figure = draw_misclassified(mistakes, title=title, num_total=len(mistakes))
-    return Response(render(figure, image_format="png"), media_type="image/png")
-
-
-@router.get("/{run_id}/confusion")
-def show_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> dict[str, Any]:
-    """What the trained network takes each class for: `matrix[t][p]` counts the answers p to class t."""
-    return describe_run_confusion(read_run_answers(session, test_images, read_run(session, run_id)))
-
-
-@router.get("/{run_id}/confusion.png", response_class=Response, dependencies=[DRAWING])
-def draw_run_confusion(run_id: RowId, test_images: TestImagesDep, session: SessionDep) -> Response:
-    """The confusion matrix, the mistakes coloured by how frequent they are."""
-    run = read_run(session, run_id)
-    figure = draw_confusions(
-        count_by_configuration(read_run_answers(session, test_images, run)),
-        class_names=DATASETS[run.config.dataset].class_names,
-        title=f"Run {run.id}: {run.config.label}, seed {run.config.seed}",
-    )
-    return Response(render(figure, image_format="png"), media_type="image/png")
+    figure = draw_architecture(run.config.layers, title=f"Run {run.id}: {run.config.label}")
+    return respond_with_figure(figure)
 
 
 @router.get("/{run_id}/weights", response_class=Response)
@@ -99,10 +55,4 @@ def download_weights(run_id: RowId, session: SessionDep) -> Response:
             "ETag": f'"{hashlib.sha256(weights).hexdigest()}"',
             "Content-Disposition": f'attachment; filename="run-{run.id}.safetensors"',
         },
-    )
-
-
-def _describe(config: RunConfig) -> list[LayerDescription]:
-    return describe_layers(
-        config.normalization, num_groups=config.num_groups, affine=config.affine, dropout=config.dropout
     )

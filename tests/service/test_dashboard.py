@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from service.dashboard_files import DASHBOARD_DIR, PLOTLY_ADDRESS, PLOTLY_FILE
 
-FILES = sorted(path for path in DASHBOARD_DIR.iterdir() if path.is_file())
+FILES = sorted(path for path in DASHBOARD_DIR.rglob("*") if path.is_file())
 MODULES = [path for path in FILES if path.suffix == ".js"]
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 # Names, never asked for: every SVG file and every formula must carry its own.
@@ -102,7 +102,9 @@ class TestServing:
             media_type = answer.headers["content-type"].split(";")[0]
             assert media_type == MEDIA_TYPES[Path(address).suffix], address
             waiting += find_references(address, answer.text)
-        expected = {f"/dashboard/{path.name}" for path in FILES if path.name != "index.html"}
+        expected = {
+            f"/dashboard/{path.relative_to(DASHBOARD_DIR)}" for path in FILES if path.name != "index.html"
+        }
         assert seen == expected
 
     def test_links_lead_somewhere(self, client: TestClient, page: Page) -> None:

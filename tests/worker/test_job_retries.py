@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import torch
 
 from lab.queue.job_queue import StopWork
-from lab.runs.progress import MAX_ATTEMPTS
+from lab.runs.attempts import MAX_ATTEMPTS
 from lab.runs.queueing import RETRY_SECONDS
 from lab.runs.records import RunRecord
 from tests.worker.bench import STEPS_PER_EPOCH, Bench, CalledOff, Disk, break_steps

@@ -89,7 +89,7 @@ def _name(leads: Sequence[Lead]) -> str:
 
 def _give_reason(leads: Sequence[Lead]) -> str:
     """Why nothing can be concluded of these, or of most of them; empty where something can."""
-    reasons = Counter(lead.verdict.partition("cannot conclude: ")[2] for lead in leads)
+    reasons = Counter(lead.reason for lead in leads)
     reason, number = reasons.most_common(1)[0]
     if not reason:
         return ""
@@ -228,7 +228,7 @@ def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
             f"seeds could have shown {format_points(points)} points or less."
         )
     if open_ones:
-        reason = open_ones[0].verdict.removeprefix("cannot conclude: ")
+        reason = open_ones[0].reason
         lines.append(f"Of {number} with the normalization, {len(open_ones)} cannot be told: {reason}.")
     return [Heading("Interactions"), Bullets(lines)]
 

@@ -22,6 +22,7 @@ class Lead:
     num_seeds: int
     standing: Standing
     verdict: str
+    reason: str | None
     differing: tuple[str, ...]
 
     @property
@@ -56,6 +57,7 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
         num_seeds=pair.num_seeds,
         standing=_turn(pair, sign),
         verdict=pair.verdict,
+        reason=pair.reason,
         differing=tuple(pair.differing),
     )
 

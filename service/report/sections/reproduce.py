@@ -1,28 +1,14 @@
 """Where a report's figures come from: devices, versions, seeds, and the request that repeats them."""
 
 import json
-import platform
 import shlex
 from collections import Counter
-from importlib.metadata import version
 
 from lab.runs.records import RunRecord
 from lab.wording import count_words
 from service.report.blocks import Bullets, Code, Paragraph, Section, Table
 from service.report.data import Material
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "numpy",
-    "scipy",
-    "statsmodels",
-    "scikit-learn",
-    "matplotlib",
-    "sqlalchemy",
-    "dbos",
-    "fastapi",
-)
+from service.versions import list_versions
 
 
 def write_provenance(material: Material, *, base_url: str) -> Section:
@@ -54,7 +40,7 @@ def write_provenance(material: Material, *, base_url: str) -> Section:
             ),
             Table(
                 headings=("what the service runs with", "version"),
-                rows=[("Python", platform.python_version()), *((name, version(name)) for name in PACKAGES)],
+                rows=list(list_versions().items()),
             ),
         ],
     )

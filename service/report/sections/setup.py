@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from lab.experiments.architecture import LayerDescription, describe_layers
+from lab.experiments.architecture import LayerDescription
 from lab.experiments.configs import RunConfig
 from lab.wording import count_words, join_words
 from service.drawing.rendering import MEDIA_TYPES, render
 from service.experiments.responses import RECIPE_FIELDS
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Table
 from service.report.data import Material
-from service.results.runs import count_parameters
 from service.runs.architecture_figure import draw_architecture
 
 MOST_ARCHITECTURES = 8
@@ -77,7 +76,7 @@ def write_configurations(material: Material) -> Section:
                 "–" if config.normalization == "none" else "learned" if config.affine else "none",
                 f"{config.dropout:g}",
                 *(_write_value(getattr(config, field)) for field in varying),
-                f"{count_parameters(config):,}",
+                f"{config.num_parameters:,}",
             )
             for config in configs
         ],
@@ -98,7 +97,7 @@ def write_architecture(material: Material) -> Section:
     distinct: dict[tuple[LayerDescription, ...], list[str]] = {}
     first_runs: dict[tuple[LayerDescription, ...], int] = {}
     for label, runs in material.configurations.items():
-        layers = _describe(runs[0].config)
+        layers = tuple(runs[0].config.layers)
         distinct.setdefault(layers, []).append(label)
         first_runs.setdefault(layers, runs[0].id)
     shown = list(distinct.items())[:MOST_ARCHITECTURES]
@@ -126,13 +125,6 @@ def _split_recipe(configs: Sequence[RunConfig]) -> tuple[list[str], list[str]]:
     if all(config.schedule != "plateau" for config in configs):
         shared = [name for name in shared if name != "schedule_metric"]
     return shared, varying
-
-
-def _describe(config: RunConfig) -> tuple[LayerDescription, ...]:
-    layers = describe_layers(
-        config.normalization, num_groups=config.num_groups, affine=config.affine, dropout=config.dropout
-    )
-    return tuple(layers)
 
 
 def _draw(layers: Sequence[LayerDescription], labels: Sequence[str]) -> bytes:

@@ -18,7 +18,8 @@ from lab.database.tables import Base, EpochMetric, Experiment, Run
 from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import upgrade_queue
-from lab.runs.progress import begin_job, list_open_runs
+from lab.runs.attempts import begin_job
+from lab.runs.progress import list_open_runs
 from lab.runs.records import read_experiment, read_metrics
 
 REPOSITORY = Path(__file__).parents[3]

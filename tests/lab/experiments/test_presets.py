@@ -7,12 +7,12 @@ import pytest
 
 from lab.datasets.load import DATASETS
 from lab.errors import InvalidConfigError
-from lab.experiments.architecture import describe_layers
 from lab.experiments.configs import NORMALIZATIONS, PENALTIES
+from lab.experiments.factors import read_settings
 from lab.experiments.planning import ExperimentRequest, ExperimentSpec, plan_experiment
 from lab.experiments.presets import BATCH_SIZES, PRESETS
 from lab.statistics.paired import count_seeds_needed
-from service.comparison.grid import find_effects, find_interactions, fold_coupled, read_settings
+from service.comparison.grid import find_effects, find_interactions, fold_coupled
 from service.experiments.requests import ExperimentIn
 
 
@@ -120,7 +120,7 @@ def test_the_best_recipe_stays_within_its_limits() -> None:
     runs = plan({"preset": "best"}).runs
 
     (config,) = {replace(run, seed=0) for run in runs}
-    layers = describe_layers(config.normalization, num_groups=config.num_groups, affine=config.affine)
+    layers = config.layers
     assert sum(layer.parameters for layer in layers) < 8_000
     assert (config.epochs <= 20, config.batch_size, config.schedule) == (True, 64, "onecycle")
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from lab.database.engine import Database
 from lab.database.tables import Run
 from lab.queue.job_queue import JOBS, JobQueue, upgrade_queue
+from lab.runs.attempts import MAX_ATTEMPTS, begin_job
 from lab.runs.control import pause_experiment, resume_experiment
-from lab.runs.progress import MAX_ATTEMPTS, begin_job
 from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, RunRecord, read_run
 from tests.lab.runs.situations import Submit, read_job, set_job, take

@@ -21,9 +21,10 @@ from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue, list_held_jobs, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import record_heartbeat
+from lab.runs.attempts import begin_job, lay_down_job
 from lab.runs.control import submit_experiment
 from lab.runs.epochs import EpochReport, TrainingState
-from lab.runs.progress import begin_job, lay_down_job, list_open_runs, record_checkpoint, record_epoch
+from lab.runs.progress import list_open_runs, record_checkpoint, record_epoch
 from lab.runs.queueing import find_abandoned_jobs, requeue_jobs
 from tests.lab.runs.situations import make_signs
 

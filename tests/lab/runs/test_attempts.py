@@ -7,15 +7,9 @@ import pytest
 from lab.database.engine import Database
 from lab.database.tables import Run
 from lab.queue.job_queue import JobQueue
+from lab.runs.attempts import begin_job, lay_down_job, note_problem
 from lab.runs.control import pause_experiment, resume_experiment
-from lab.runs.progress import (
-    begin_job,
-    lay_down_job,
-    list_open_runs,
-    note_problem,
-    record_checkpoint,
-    record_epoch,
-)
+from lab.runs.progress import list_open_runs, record_checkpoint, record_epoch
 from lab.runs.queueing import queue_runs, requeue_jobs, retry_later
 from lab.runs.records import RunRecord
 from tests.lab.runs.situations import Submit, make_report, read_again, read_job

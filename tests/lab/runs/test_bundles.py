@@ -10,9 +10,10 @@ from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import SILENT_SECONDS, WorkerRecord, Workforce
+from lab.runs.attempts import begin_job
 from lab.runs.bundles import choose_bundle_size, make_bundles
 from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
-from lab.runs.progress import begin_job, list_open_runs, record_epoch
+from lab.runs.progress import list_open_runs, record_epoch
 from lab.runs.queueing import queue_apart, requeue_jobs
 from lab.runs.records import ExperimentRecord
 from tests.lab.runs.situations import Submit, beat, finish, make_report, read_again, read_job, take

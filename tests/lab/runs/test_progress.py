@@ -9,10 +9,10 @@ from lab.database.safetensors import decode_tensors
 from lab.database.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
+from lab.runs.attempts import begin_job
 from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
 from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.progress import (
-    begin_job,
     has_all_runs,
     list_open_runs,
     load_state,

@@ -9,8 +9,9 @@ from lab.database.engine import Database
 from lab.database.tables import Run
 from lab.queue.job_queue import JOBS, JobQueue
 from lab.queue.worker_slots import claim_slot
+from lab.runs.attempts import MAX_ATTEMPTS
 from lab.runs.control import cancel_experiment, pause_experiment
-from lab.runs.progress import MAX_ATTEMPTS, list_open_runs, record_epoch, record_failure
+from lab.runs.progress import list_open_runs, record_epoch, record_failure
 from lab.runs.queueing import find_abandoned_jobs, queue_runs, requeue_jobs, retry_later
 from lab.runs.records import read_metrics
 from tests.lab.runs.situations import Submit, beat, finish, make_report, read_again, read_job, set_job, take

@@ -10,8 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from lab.database.tables import Experiment, Run
 from lab.queue.job_queue import JOBS
+from lab.runs.attempts import MAX_ATTEMPTS
 from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
-from lab.runs.progress import MAX_ATTEMPTS, list_open_runs
+from lab.runs.progress import list_open_runs
 from lab.runs.records import read_metrics, read_run
 from tests.lab.runs.run_life import NUM_EPOCHS, PlayedLab, PlayedWorker, make_template
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from lab.database.engine import Database
 from lab.queue.job_queue import JOBS, JobQueue
 from lab.queue.worker_slots import claim_slot
+from lab.runs.attempts import begin_job
 from lab.runs.control import cancel_experiment, pause_experiment
-from lab.runs.progress import begin_job
 from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, count_runs_by_status, read_experiment
 from lab.runs.status import STATUSES, Status, combine_statuses

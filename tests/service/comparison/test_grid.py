@@ -7,16 +7,10 @@ import numpy as np
 import pytest
 
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, RunConfig
+from lab.experiments.factors import describe_level, find_differing, read_settings
 from lab.statistics.paired import LEVEL
 from service.comparison.effects import compare_factors
-from service.comparison.grid import (
-    describe_level,
-    find_differing,
-    find_effects,
-    find_interactions,
-    fold_coupled,
-    read_settings,
-)
+from service.comparison.grid import find_effects, find_interactions, fold_coupled
 from service.comparison.scores import Scores
 
 

@@ -171,5 +171,6 @@ def make_lead(differences: np.typing.NDArray[np.float64]) -> Lead:
         num_seeds=found.num_seeds,
         standing="better",
         verdict="",
+        reason=None,
         differing=(),
     )

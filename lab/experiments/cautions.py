@@ -1,0 +1,41 @@
+"""Cautions: limits on what an experiment's results can show, known from its plan alone."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+from lab.experiments.configs import RunConfig
+from lab.experiments.factors import FACTORS, find_differing, read_settings
+from lab.statistics.paired import MIN_SEEDS
+from lab.wording import count_words, join_words
+
+
+def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
+    """What keeps the experiment's figures from saying more, in sentences."""
+    warnings = []
+    if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):
+        warnings.append(
+            "The test loss set the learning rate, as in the study this repeats, so the test figures are a "
+            "little optimistic. Give validation_size to hold out training images for that."
+        )
+    num_seeds = len({config.seed for config in configs})
+    if len({config.label for config in configs}) > 1 and num_seeds < MIN_SEEDS:
+        warnings.append(
+            f"Cannot conclude which configuration is better: {count_words(num_seeds, 'seed')} each, "
+            f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
+        )
+    if confounded := _find_confounded(configs):
+        warnings.append(
+            f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "
+            "one of them. A grid of all combinations can tell them apart."
+        )
+    return warnings
+
+
+def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
+    """Factors that differ, when no two configurations differ in the normalization alone."""
+    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
+    differing = [find_differing(a, b) for a, b in combinations(settings, 2)]
+    changes = [names for names in differing if "normalization" in names]
+    if ["normalization"] in changes:
+        return []
+    return [name for name in FACTORS if any(name in names for names in changes)]
