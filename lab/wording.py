@@ -1,19 +1,29 @@
-"""Numbers and lists in the words of tables, warnings and verdicts."""
+"""Numbers and lists in words: shared by tables, warnings and verdicts."""
 
 from collections.abc import Sequence
 
 
 def join_words(words: Sequence[str]) -> str:
-    """Words in a row, with an “and” before the last."""
+    """Join words with commas, and the last with “and”."""
     return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
 
 
-def format_points(value: float) -> str:
-    """A fraction as percentage points without its sign; a digit is shown however small it is."""
-    points = abs(value) * 100
+def count_words(number: int, noun: str) -> str:
+    """Count a regular noun: “1 seed”, “2 seeds”."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def format_percent(fraction: float | None) -> str:
+    """A fraction as a percentage with two decimals and no sign: “99.15”; a dash for None."""
+    return "–" if fraction is None else f"{fraction * 100:.2f}"
+
+
+def format_points(fraction: float) -> str:
+    """The size of a difference in percentage points, with as many digits as it takes to see one."""
+    points = abs(fraction) * 100
     return f"{points:.2f}" if points >= 0.01 or points == 0 else f"{points:.1g}"
 
 
-def count_words(number: int, noun: str) -> str:
-    """So many of something that takes an s: 1 seed, 2 seeds."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def format_signed_points(fraction: float) -> str:
+    """A difference in percentage points with its sign: “+0.42”, “−1.03”."""
+    return f"{100 * fraction:+.2f}".replace("-", "−")
