@@ -25,8 +25,8 @@ from lab.runs.records import read_experiment, read_metrics
 REPOSITORY = Path(__file__).parents[3]
 UPGRADE = """
 import sys
-from lab.database import Database
-from lab.job_queue import upgrade_queue
+from lab.database.engine import Database
+from lab.queue.job_queue import upgrade_queue
 print("ready", flush=True)
 sys.stdin.readline()
 database = Database(sys.argv[1])
