@@ -11,8 +11,8 @@ REPOSITORY = Path(__file__).parents[3]
 NUM_LOOKS = 400
 HOLD_A_SLOT = """
 import sys
-from lab.database import Database
-from lab.worker_slots import claim_slot
+from lab.database.engine import Database
+from lab.queue.worker_slots import claim_slot
 with claim_slot(Database(sys.argv[1])) as worker_id:
     print(worker_id, flush=True)
     sys.stdin.read()
