@@ -4,8 +4,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +11,8 @@ from typing import Any
 
 import httpx2
 
-from tests.conftest import REPOSITORY
 from tests.waiting import wait_until
+from tests.warm import WarmProcess
 
 START_TIMEOUT_SECONDS = 120.0
 TRAIN_TIMEOUT_SECONDS = 240.0
@@ -37,15 +35,14 @@ class Processes:
             "OMP_NUM_THREADS": "1",
         }
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, WarmProcess] = {}
 
     def start(self, module: str, *, name: str | None = None) -> None:
         """Start ``python -m module``; it logs into the file ``<name>.log``."""
         name = name or module
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", module], cwd=REPOSITORY, env=self.environment, stdout=log, stderr=log
-            )
+        self._running[name] = WarmProcess(
+            module, environment=self.environment, log_path=self.folder / f"{name}.log"
+        )
 
     def send(self, name: str, sent: signal.Signals) -> int:
         """Send a signal that ends the process, and give its exit status."""
