@@ -1,8 +1,9 @@
-"""The house: what the README says of it is what there is."""
+"""The documentation of the structure agrees with the structure."""
 
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from lab.settings import Settings
 from tests.conftest import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text()
-PACKAGES = ("lab", "service", "worker", "launcher")
+ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text()
+API = (REPOSITORY / "docs" / "api.md").read_text()
 
 
 def list_tracked() -> list[str]:
@@ -22,38 +23,47 @@ def list_tracked() -> list[str]:
 
 
 def read_tree() -> set[str]:
-    """Paths in README's tree, the folders with a slash at their end."""
-    block = README.split("<!-- tree -->")[1].split("```")[1]
-    paths: set[str] = set()
-    folders: list[str] = []
+    """The folders in the tree of docs/architecture.md, without a slash at their end."""
+    block = ARCHITECTURE.split("<!-- tree -->")[1].split("```")[1]
+    folders: set[str] = set()
+    parents: list[str] = []
     for line in block.strip("\n").splitlines():
         depth = (len(line) - len(line.lstrip())) // 2
-        # Several files may share a line; what follows two spaces is a comment.
+        # Several folders may share a line; what follows two spaces is a comment.
         names = re.split(r"\s{2,}", line.strip())[0].split()
-        folders = folders[:depth]
-        paths |= {"".join(folders) + name for name in names}
-        if names[0].endswith("/"):
-            folders.append(names[0])
-    return paths
+        parents = parents[:depth]
+        folders |= {"".join(parents) + name.rstrip("/") for name in names}
+        parents.append(names[0])
+    return folders
 
 
-def test_the_tree_in_the_readme_is_the_tree() -> None:
-    tree = read_tree()
-    tracked = list_tracked()
+def test_the_tree_names_every_folder_and_no_other() -> None:
+    there = {str(parent) for path in list_tracked() for parent in Path(path).parents} - {"."}
+    # Tests mirror the source.
+    there = {folder for folder in there if not folder.startswith("tests/") or folder == "tests/chaos"}
 
-    missing = [path for path in tree if not (REPOSITORY / path).exists()]
-    assert missing == [], "README names what is not there"
-    modules = {
-        path
-        for path in tracked
-        if path.split("/")[0] in PACKAGES and path.endswith(".py") and not path.endswith("__init__.py")
+    assert read_tree() == there
+
+
+def test_every_dependency_has_its_reason() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    names = {re.split(r"[<>=~]", requirement)[0] for requirement in project["dependencies"]}
+
+    table = ARCHITECTURE.split("## Dependencies")[1]
+    explained = {
+        name for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE) for name in row.split(", ")
     }
-    top = {path.split("/")[0] + ("/" if "/" in path else "") for path in tracked}
-    assert modules <= tree, "README leaves modules out"
-    assert {name for name in top if not name.startswith(".git")} <= tree, "README leaves top-level names out"
+    assert explained - {"package", "---"} == names
 
 
-@pytest.mark.parametrize("document", ["README.md", ".env.example"])
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for path in [path for path in list_tracked() if path.endswith(".md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)", (REPOSITORY / path).read_text()):
+            if "://" not in target:
+                assert (REPOSITORY / path).parent.joinpath(target).exists(), f"{path} links to {target}"
+
+
+@pytest.mark.parametrize("document", ["docs/settings.md", ".env.example"])
 def test_every_setting_is_documented_with_its_default(document: str) -> None:
     text = (REPOSITORY / document).read_text()
 
@@ -68,7 +78,7 @@ def test_every_setting_is_documented_with_its_default(document: str) -> None:
 def test_no_setting_is_documented_that_is_not_there() -> None:
     known = {f"LAB_{name.upper()}" for name in Settings.model_fields}
 
-    for document in ("README.md", ".env.example", "docker-compose.yml"):
+    for document in ("docs/settings.md", ".env.example", "docker-compose.yml"):
         mentioned = set(re.findall(r"LAB_[A-Z_]+[A-Z]", (REPOSITORY / document).read_text()))
         assert mentioned <= known, document
 
@@ -81,14 +91,14 @@ def test_imports_run_one_way() -> None:
     assert linted.returncode == 0, linted.stdout
 
 
-def test_every_route_is_in_the_readme(tmp_path: Path) -> None:
+def test_every_route_has_a_curl_line(tmp_path: Path) -> None:
     from service.app import create_app
 
     app = create_app(Settings(database_url=f"sqlite:///{tmp_path}/lab.db", data_dir=tmp_path))
 
     for path in app.openapi()["paths"]:
         pattern = re.sub(r"\\\{[a-z_]+\\\}", r"[\\w.{}-]+", re.escape(path))
-        assert re.search(rf"\$LAB{pattern}[\s?'\"]", README), f"README has no curl line for {path}"
+        assert re.search(rf"\$LAB{pattern}[\s?'\"]", API), f"docs/api.md has no curl line for {path}"
 
 
 def test_nothing_tracked_is_large_or_vendored() -> None:

@@ -25,9 +25,7 @@ _context = multiprocessing.get_context("forkserver")
 class WarmProcess:
     """A module run as ``python -m module arguments…``, with the methods of ``subprocess.Popen`` tests use."""
 
-    def __init__(
-        self, module: str, *arguments: str, environment: Mapping[str, str], log_path: Path
-    ) -> None:
+    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str], log_path: Path) -> None:
         _start_server()
         self._process = _context.Process(
             target=_run, args=(module, arguments, dict(environment), log_path), daemon=True
