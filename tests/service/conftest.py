@@ -18,9 +18,13 @@ from worker.jobs import Trainer, TrainerSettings
 
 
 @pytest.fixture
-def app(settings: Settings) -> FastAPI:
+def app(settings: Settings) -> Iterator[FastAPI]:
     """The application on the test's own database."""
-    return create_app(settings)
+    app = create_app(settings)
+    yield app
+    # FastAPI caches functions of every app there was, and each function its app.
+    for name in ("resources", "feed", "test_images", "predictor"):
+        delattr(app.state, name)
 
 
 @pytest.fixture
