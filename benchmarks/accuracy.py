@@ -8,17 +8,18 @@ paired by seed.
 import argparse
 import json
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from benchmarks.bundles import open_workbench
+from benchmarks.bundles import open_backend
 from benchmarks.machine import describe_machine, write
 from lab.datasets.load import Dataset, load_dataset
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, RunConfig
 from lab.statistics.paired import describe_differences
-from worker.engines.variants import STACKED, Workbench
+from worker.engines.variants import STACKED, Backend
 from worker.training.train import train
 
 
@@ -32,12 +33,12 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--normalizations", nargs="+", choices=NORMALIZATIONS, default=NORMALIZATIONS)
     arguments = parser.parse_args()
-    workbench = open_workbench(arguments.device)
+    backend = open_backend(arguments.device)
     torch.use_deterministic_algorithms(True)
-    data = load_dataset(arguments.dataset, data_dir=arguments.data_dir).to(workbench.device)
-    write(f"{describe_machine()}; {workbench.description}")
+    data = load_dataset(arguments.dataset, data_dir=arguments.data_dir).to(backend.device)
+    write(f"{describe_machine()}; {backend.description}")
     write(f"{arguments.dataset}, {arguments.seeds} seeds, {arguments.epochs} epochs; test accuracy in %")
-    write(f"{'normalization':<15}{STACKED:>10}{workbench.variant:>12}{'difference, 95 % interval':>34}")
+    write(f"{'normalization':<15}{STACKED:>10}{backend.variant:>12}{'difference, 95 % interval':>34}")
     rows = {}
     for normalization in arguments.normalizations:
         config = RunConfig(
@@ -51,20 +52,23 @@ def main() -> None:
         configs = [replace(config, seed=seed) for seed in range(arguments.seeds)]
         before, after = (
             100 * np.array(list_accuracies(configs, data, bench))
-            for bench in (replace(workbench, variant=STACKED), workbench)
+            for bench in (replace(backend, variant=STACKED), backend)
         )
         paired = describe_differences(after - before)
         write(
             f"{normalization:<15}{before.mean():>10.2f}{after.mean():>12.2f}"
             f"{paired.difference:>+12.3f} [{paired.ci_low:+.3f}, {paired.ci_high:+.3f}]"
         )
-        rows[normalization] = {STACKED: before.tolist(), workbench.variant: after.tolist()}
+        rows[normalization] = {STACKED: before.tolist(), backend.variant: after.tolist()}
     write(json.dumps({"machine": describe_machine(), "test_accuracy_percent": rows}))
 
 
-def list_accuracies(configs: list[RunConfig], data: Dataset, workbench: Workbench) -> list[float]:
+def list_accuracies(configs: list[RunConfig], data: Dataset, backend: Backend) -> list[float]:
     """Test accuracy of each run after its last epoch."""
-    last = {report.run_index: report.test_accuracy for report in train(configs, data, workbench=workbench)}
+    last = {
+        report.run_index: report.test_accuracy
+        for report in chain.from_iterable(train(configs, data, backend=backend))
+    }
     return [last[index] for index in range(len(configs))]
 
 

@@ -10,13 +10,13 @@ import torch
 from lab.datasets.load import Dataset, DatasetInfo, ImageSet, find_dataset, load_dataset
 from lab.experiments.configs import RunConfig
 from worker.devices import choose_device
-from worker.engines.variants import Workbench, set_up_workbench
+from worker.engines.variants import Backend, set_up_backend
 from worker.training.run_array import RunArray
 
 
-def open_workbench(setting: str) -> Workbench:
-    """The workbench of a worker with LAB_DEVICE of this setting."""
-    return set_up_workbench(choose_device(setting), cache_dir=Path("var/cache"))
+def open_backend(setting: str) -> Backend:
+    """The backend of a worker with LAB_DEVICE of this setting."""
+    return set_up_backend(choose_device(setting), cache_dir=Path("var/cache"))
 
 
 def imitate_mnist(device: torch.device, *, share: float = 1.0) -> Dataset:
@@ -38,25 +38,25 @@ def _repeat(image_set: ImageSet, size: int) -> ImageSet:
 class Bundle:
     """Runs that take steps together as ``train`` has them: fused on a GPU, in lanes on a CPU."""
 
-    def __init__(self, configs: Sequence[RunConfig], data: Dataset, *, workbench: Workbench) -> None:
-        is_fused = workbench.is_fusing(workbench.variant)
+    def __init__(self, configs: Sequence[RunConfig], data: Dataset, *, backend: Backend) -> None:
+        is_fused = backend.is_fusing(backend.variant)
         groups = [list(configs)] if is_fused else [[config] for config in configs]
         self._arrays = [
             RunArray(
                 list(enumerate(group)),
                 data,
-                engine=workbench.build_engine(workbench.variant, group),
-                variant=workbench.variant,
+                engine=backend.build_engine(backend.variant, group),
+                variant=backend.variant,
                 states=[None] * len(group),
             )
             for group in groups
         ]
-        self._workbench = workbench
+        self._backend = backend
 
     def train_steps(self, num_steps: int) -> None:
         """Each run takes so many steps."""
-        num_lanes = min(self._workbench.num_lanes, len(self._arrays))
-        num_threads = max(1, self._workbench.num_threads // num_lanes)
+        num_lanes = min(self._backend.num_lanes, len(self._arrays))
+        num_threads = max(1, self._backend.num_threads // num_lanes)
 
         def work(index: int) -> None:
             array = self._arrays[index]
@@ -67,4 +67,4 @@ class Bundle:
 
         with ThreadPoolExecutor(num_lanes) as lanes:
             list(lanes.map(work, range(len(self._arrays))))
-        torch.set_num_threads(self._workbench.num_threads)
+        torch.set_num_threads(self._backend.num_threads)

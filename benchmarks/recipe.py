@@ -8,13 +8,14 @@ be asked once. Differences are paired by seed, with their 95 % interval.
 import argparse
 import json
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.bundles import open_workbench
+from benchmarks.bundles import open_backend
 from benchmarks.machine import describe_machine, write
 from lab.datasets.load import Dataset, load_dataset
 from lab.experiments.configs import RunConfig
@@ -49,18 +50,18 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=BEST.recipe["epochs"])
     parser.add_argument("--changes", nargs="+", choices=CHANGES, default=list(CHANGES))
     arguments = parser.parse_args()
-    workbench = open_workbench(arguments.device)
+    backend = open_backend(arguments.device)
     torch.use_deterministic_algorithms(True)
-    data = hold_out(load_dataset(arguments.dataset, data_dir=arguments.data_dir)).to(workbench.device)
+    data = hold_out(load_dataset(arguments.dataset, data_dir=arguments.data_dir)).to(backend.device)
     recipe = {**BEST.configs[0], **BEST.recipe, "epochs": arguments.epochs, "dataset": arguments.dataset}
     config = RunConfig(**recipe)
     names = list(dict.fromkeys(["as it is", *arguments.changes]))
     runs = [replace(config, **CHANGES[name], seed=seed) for name in names for seed in range(arguments.seeds)]
-    last = {report.run_index: report for report in train(runs, data, workbench=workbench)}
+    last = {report.run_index: report for report in chain.from_iterable(train(runs, data, backend=backend))}
     accuracies = 100 * np.array([last[index].test_accuracy for index in range(len(runs))])
     by_name = dict(zip(names, accuracies.reshape(len(names), arguments.seeds), strict=True))
 
-    write(f"{describe_machine()}; {workbench.description}")
+    write(f"{describe_machine()}; {backend.description}")
     write(
         f"{arguments.dataset}, {arguments.seeds} seeds, {arguments.epochs} epochs; accuracy in % on "
         f"{len(data.test):,} training images held out"

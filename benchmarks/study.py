@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from matplotlib.figure import Figure
 
-from benchmarks.bundles import imitate_mnist, open_workbench
+from benchmarks.bundles import imitate_mnist, open_backend
 from benchmarks.machine import describe_machine, write
 from benchmarks.rivals import build_eager, measure_seconds
 from lab.datasets.load import Dataset
@@ -24,7 +24,7 @@ from lab.datasets.pixels import normalize_pixels
 from lab.experiments.configs import RunConfig
 from lab.experiments.presets import STUDY
 from lab.networks.build import build_network
-from worker.engines.variants import Workbench
+from worker.engines.variants import Backend
 from worker.training.train import train
 
 NUM_SEEDS = 6
@@ -40,17 +40,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--figure", type=Path, help="where to draw runs a minute against the bundle's size")
     arguments = parser.parse_args()
-    workbench = open_workbench(arguments.device)
-    share = arguments.share or (0.02 if workbench.device.type == "cpu" else 1.0)
-    data = imitate_mnist(workbench.device, share=share)
+    backend = open_backend(arguments.device)
+    share = arguments.share or (0.02 if backend.device.type == "cpu" else 1.0)
+    data = imitate_mnist(backend.device, share=share)
     configs = list_study_runs()
     # Once around first, so that nothing is measured that is done only once.
-    train_all(configs[:1], data, workbench)
-    rounds = [measure_round(configs, data, workbench) for _ in range(arguments.rounds)]
+    train_all(configs[:1], data, backend)
+    rounds = [measure_round(configs, data, backend) for _ in range(arguments.rounds)]
     ours, rival = (statistics.median(seconds) for seconds in zip(*rounds, strict=True))
     scale = STUDY_EPOCHS / share / 60
-    curve = {size: measure_bundle(size, data, workbench) for size in BUNDLE_SIZES}
-    write(f"{describe_machine()}; {workbench.description}, {workbench.variant}")
+    curve = {size: measure_bundle(size, data, backend) for size in BUNDLE_SIZES}
+    write(f"{describe_machine()}; {backend.description}, {backend.variant}")
     write(f"24 runs, an epoch of {len(data.train):,} images each, measured on these and {len(data.test):,}")
     for name, seconds in (("ours", ours), ("one eager run at a time", rival)):
         write(
@@ -84,10 +84,10 @@ def make_run(config: Mapping[str, Any], seed: int) -> RunConfig:
     return RunConfig(**{**recipe, **config, "seed": seed})
 
 
-def train_all(configs: Sequence[RunConfig], data: Dataset, workbench: Workbench) -> None:
+def train_all(configs: Sequence[RunConfig], data: Dataset, backend: Backend) -> None:
     """As a worker does it, in bundles of its own size."""
-    for start in range(0, len(configs), workbench.bundle_size):
-        for _ in train(configs[start : start + workbench.bundle_size], data, workbench=workbench):
+    for start in range(0, len(configs), backend.bundle_size):
+        for _ in train(configs[start : start + backend.bundle_size], data, backend=backend):
             pass
 
 
@@ -102,22 +102,20 @@ def train_in_turn(configs: Sequence[RunConfig], data: Dataset) -> None:
                     network(normalize_pixels(batch.float() / 255))
 
 
-def measure_round(configs: Sequence[RunConfig], data: Dataset, workbench: Workbench) -> tuple[float, float]:
+def measure_round(configs: Sequence[RunConfig], data: Dataset, backend: Backend) -> tuple[float, float]:
     """Seconds for an epoch of all runs: ours, and one plain PyTorch run at a time."""
-    ours = measure_seconds(lambda: train_all(configs, data, workbench), device=workbench.device)
+    ours = measure_seconds(lambda: train_all(configs, data, backend), device=backend.device)
     # Four of the 24, one of each configuration, stand for all.
     one_each = configs[::NUM_SEEDS]
-    rival = measure_seconds(lambda: train_in_turn(one_each, data), device=workbench.device)
+    rival = measure_seconds(lambda: train_in_turn(one_each, data), device=backend.device)
     return ours, rival * NUM_SEEDS
 
 
-def measure_bundle(size: int, data: Dataset, workbench: Workbench) -> float:
+def measure_bundle(size: int, data: Dataset, backend: Backend) -> float:
     """Seconds for an epoch of ``size`` runs with group normalization, all at once."""
     group = next(config for config in STUDY.configs if config["normalization"] == "group")
     configs = [make_run(group, seed) for seed in range(size)]
-    return measure_seconds(
-        lambda: list(train(configs, data, workbench=workbench)).clear(), device=workbench.device
-    )
+    return measure_seconds(lambda: list(train(configs, data, backend=backend)).clear(), device=backend.device)
 
 
 def draw_curve(runs_per_minute: dict[int, float], machine: str) -> Figure:

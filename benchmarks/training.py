@@ -14,12 +14,12 @@ from functools import partial
 
 import torch
 
-from benchmarks.bundles import Bundle, imitate_mnist, open_workbench
+from benchmarks.bundles import Bundle, imitate_mnist, open_backend
 from benchmarks.machine import describe_machine, write
 from benchmarks.rivals import TrainSteps, build_eager, build_notebook, measure_seconds
 from lab.experiments.architecture import describe_layers
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, STUDY_L2, Normalization, RunConfig
-from worker.engines.variants import Workbench
+from worker.engines.variants import Backend
 
 NUM_STEPS = {"notebook": 12, "eager": 20, "alone": 40, "bundled": 40}
 BATCH_SIZE = 128
@@ -31,37 +31,37 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    workbench = open_workbench(arguments.device)
+    backend = open_backend(arguments.device)
     torch.use_deterministic_algorithms(True)
     speeds = {
-        normalization: measure_normalization(normalization, workbench, num_rounds=arguments.rounds)
+        normalization: measure_normalization(normalization, backend, num_rounds=arguments.rounds)
         for normalization in NORMALIZATIONS
     }
-    report(speeds, workbench)
+    report(speeds, backend)
 
 
 def measure_normalization(
-    normalization: Normalization, workbench: Workbench, *, num_rounds: int
+    normalization: Normalization, backend: Backend, *, num_rounds: int
 ) -> dict[str, float]:
     """Images a second of each contender, the median of rounds in which each has its turn."""
-    data = imitate_mnist(workbench.device)
+    data = imitate_mnist(backend.device)
     config = RunConfig(
         dataset="mnist", normalization=normalization, l1=STUDY_L1, l2=STUDY_L2, schedule="constant"
     )
-    bundle_size = workbench.bundle_size
+    bundle_size = backend.bundle_size
     bundle = [replace(config, seed=seed) for seed in range(bundle_size)]
     contenders: dict[str, TrainSteps] = {
         "notebook": build_notebook(config, data.train),
         "eager": build_eager(config, data.train),
-        "alone": Bundle([config], data, workbench=workbench).train_steps,
-        "bundled": Bundle(bundle, data, workbench=workbench).train_steps,
+        "alone": Bundle([config], data, backend=backend).train_steps,
+        "bundled": Bundle(bundle, data, backend=backend).train_steps,
     }
     speeds: dict[str, list[float]] = {name: [] for name in contenders}
     for train_steps in contenders.values():
         train_steps(2)
     for _ in range(num_rounds):
         for name, train_steps in contenders.items():
-            seconds = measure_seconds(partial(train_steps, NUM_STEPS[name]), device=workbench.device)
+            seconds = measure_seconds(partial(train_steps, NUM_STEPS[name]), device=backend.device)
             num_images = NUM_STEPS[name] * BATCH_SIZE * (bundle_size if name == "bundled" else 1)
             speeds[name].append(num_images / seconds)
     return {name: statistics.median(values) for name, values in speeds.items()}
@@ -87,12 +87,12 @@ def measure_ceilings(device: torch.device) -> dict[str, float]:
     }
 
 
-def report(speeds: dict[Normalization, dict[str, float]], workbench: Workbench) -> None:
+def report(speeds: dict[Normalization, dict[str, float]], backend: Backend) -> None:
     """Print what was measured."""
-    ceilings = measure_ceilings(workbench.device)
+    ceilings = measure_ceilings(backend.device)
     multiply_adds = sum(layer.multiply_adds for layer in describe_layers("none"))
-    write(f"{describe_machine()}; {workbench.description}, {workbench.variant}")
-    write(f"images a second; bundled: {workbench.bundle_size} runs at once, all their images counted")
+    write(f"{describe_machine()}; {backend.description}, {backend.variant}")
+    write(f"images a second; bundled: {backend.bundle_size} runs at once, all their images counted")
     write(f"{'normalization':<15}" + "".join(f"{name:>12}" for name in NUM_STEPS))
     for normalization, row in speeds.items():
         write(f"{normalization:<15}" + "".join(f"{row[name]:>12,.0f}" for name in NUM_STEPS))

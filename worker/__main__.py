@@ -1,4 +1,4 @@
-"""Start a worker: ``python -m worker`` takes training jobs off the queue until it is told to stop."""
+"""Start a worker: ``python -m worker`` trains queued jobs until it is told to stop."""
 
 import logging
 import os
@@ -19,15 +19,15 @@ from lab.queue.job_queue import JobQueue, serve_jobs, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.settings import Settings, load_settings
 from worker.devices import choose_device
-from worker.engines.variants import set_up_workbench
-from worker.heartbeat import Caretaker
-from worker.jobs import Trainer, TrainerSettings
+from worker.engines.variants import set_up_backend
+from worker.heartbeat import Heartbeat
+from worker.jobs import Trainer
 
 logger = logging.getLogger("worker")
 
 
 def main() -> int:
-    """Serve until SIGTERM or SIGINT; the job at hand is laid down and resumed at the next start."""
+    """Work until SIGTERM or SIGINT; the current job stops between two steps and is requeued."""
     stop = threading.Event()
 
     def ask_to_stop(_signal: int, _frame: FrameType | None) -> None:
@@ -41,13 +41,13 @@ def main() -> int:
         is_done = serve(settings, stop=stop)
     except LabError as error:
         print(f"worker: {error}", file=sys.stderr)  # noqa: T201
-        # What may pass is worth starting again for.
+        # Status 1 tells the launcher that a restart may help.
         return 1 if isinstance(error, DatabaseUnavailableError) else 2
     return 0 if is_done else 1
 
 
 def serve(settings: Settings, *, stop: threading.Event) -> bool:
-    """Train what is queued on the settings' device until ``stop`` is set; False if it ends before."""
+    """Train queued jobs until ``stop`` is set; return False if the worker has to end before."""
     torch.use_deterministic_algorithms(True)
     device = choose_device(settings.device)
     database = Database(settings.database_url)
@@ -57,23 +57,21 @@ def serve(settings: Settings, *, stop: threading.Event) -> bool:
     trainer = Trainer(
         database,
         queue,
-        settings=TrainerSettings(
-            workbench=set_up_workbench(device, cache_dir=settings.cache_dir),
-            data_dir=settings.data_dir,
-            hang_timeout_seconds=settings.hang_timeout_seconds,
-        ),
+        backend=set_up_backend(device, cache_dir=settings.cache_dir),
+        data_dir=settings.data_dir,
         stop=stop,
+        hang_timeout_seconds=settings.hang_timeout_seconds,
     )
     with (
         explain_database_errors(),
         claim_slot(database) as worker_id,
-        Caretaker(database, queue, worker_id=worker_id, trainer=trainer) as caretaker,
+        Heartbeat(database, queue, worker_id=worker_id, trainer=trainer) as heartbeat,
     ):
-        logger.info("%s ready on %s", worker_id, trainer.workbench.description)
+        logger.info("%s ready on %s", worker_id, trainer.backend.description)
         serve_jobs(database, trainer.perform, worker_id=worker_id, stop=stop)
     queue.close()
     database.close()
-    return not (trainer.is_device_lost or caretaker.is_slot_lost)
+    return not (trainer.is_device_lost or heartbeat.is_slot_lost)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which device a worker trains on."""
+"""The device a worker trains on."""
 
 import torch
 
@@ -6,10 +6,10 @@ from lab.errors import SettingsError
 
 
 def choose_device(setting: str) -> torch.device:
-    """The device of LAB_DEVICE; auto is cuda where there is one, then the cpu.
+    """Choose the device for LAB_DEVICE; auto is CUDA where there is a device, else the CPU.
 
     Raises:
-        SettingsError: a CUDA device was asked for that is not there.
+        SettingsError: the CUDA device does not exist.
     """
     if setting == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -23,7 +23,7 @@ def choose_device(setting: str) -> torch.device:
 
 
 def describe_device(device: torch.device, *, num_threads: int) -> str:
-    """The device in words, with the PyTorch that uses it; a CPU also with its threads."""
+    """Describe the device and the PyTorch version; for a CPU also its number of threads."""
     if device.type == "cuda":
         return f"{torch.cuda.get_device_name(device)}, PyTorch {torch.__version__}"
     threads = "1 thread" if num_threads == 1 else f"{num_threads} threads"

@@ -8,7 +8,7 @@ from lab.settings import load_settings
 
 
 def main() -> int:
-    """Look whether any worker is heard of; imports no PyTorch, so that it costs little."""
+    """Check whether any worker is alive; imports no PyTorch, so it is cheap."""
     with Database(load_settings().database_url).transaction() as session:
         workers = read_workforce(session).alive
     print(", ".join(workers) or "no worker is alive")  # noqa: T201

@@ -1,4 +1,4 @@
-"""Looks after the work beside the training: tells that this worker lives, saves the jobs of dead ones."""
+"""The heartbeat: report that this worker is alive, and requeue the jobs of dead workers."""
 
 import logging
 import threading
@@ -19,8 +19,8 @@ from worker.jobs import Trainer
 logger = logging.getLogger(__name__)
 
 
-class Caretaker:
-    """A thread that lives as long as the block it is entered for."""
+class Heartbeat:
+    """A thread that beats for as long as the ``with`` block runs."""
 
     def __init__(self, database: Database, queue: JobQueue, *, worker_id: str, trainer: Trainer) -> None:
         self._database = database
@@ -28,14 +28,14 @@ class Caretaker:
         self._worker_id = worker_id
         self._trainer = trainer
         self._started_at = now()
-        self._idle_jobs: set[str] = set()
+        self._unserved_jobs: set[str] = set()
         self.is_slot_lost = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="caretaker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        """Queue again what a dead worker held under this one's id, before any job of its own is taken."""
-        self._requeue(self._list_my_jobs())
+        """Requeue the jobs of a dead predecessor with this worker's id, then start to beat."""
+        self._requeue(self._list_own_jobs())
         self.beat()
         self._thread.start()
         return self
@@ -46,20 +46,20 @@ class Caretaker:
         _error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Queue again what this worker has laid down, for whoever is there."""
+        """Stop, and requeue the jobs that this worker leaves unfinished."""
         self._stop.set()
         self._thread.join()
         with suppress(DBAPIError):
-            self._requeue(self._list_my_jobs())
+            self._requeue(self._list_own_jobs())
 
     def beat(self) -> None:
-        """Tell that this worker lives, and queue again what nobody trains although somebody took it."""
+        """Record that this worker is alive, and requeue jobs that were taken but are not being trained."""
         with self._database.transaction() as session:
             signs = SignsOfLife(
-                device=self._trainer.workbench.description,
+                device=self._trainer.backend.description,
                 started_at=self._started_at,
-                idle_seconds=self._trainer.watch.idle_seconds,
-                bundle_size=self._trainer.workbench.bundle_size,
+                idle_seconds=self._trainer.watchdog.idle_seconds,
+                bundle_size=self._trainer.backend.bundle_size,
             )
             record_heartbeat(session, self._worker_id, signs=signs)
         with self._database.transaction() as session:
@@ -67,10 +67,10 @@ class Caretaker:
                 self._give_up_slot()
                 return
             abandoned = find_abandoned_jobs(session)
-        # A job just taken is not at hand for a moment, and one just done is held for a moment; not twice.
-        idle_jobs = set(self._list_my_jobs()) - {self._trainer.job_id}
-        abandoned += idle_jobs & self._idle_jobs
-        self._idle_jobs = idle_jobs
+        # A job just taken or just finished looks unserved for a moment, but not at two beats in a row.
+        unserved_jobs = set(self._list_own_jobs()) - {self._trainer.job_id}
+        abandoned += unserved_jobs & self._unserved_jobs
+        self._unserved_jobs = unserved_jobs
         self._requeue(abandoned)
 
     def _give_up_slot(self) -> None:
@@ -79,7 +79,7 @@ class Caretaker:
         self.is_slot_lost = True
         self._trainer.stop.set()
 
-    def _list_my_jobs(self) -> list[str]:
+    def _list_own_jobs(self) -> list[str]:
         with self._database.transaction() as session:
             held = list_held_jobs(session)
         return [job_id for job_id, worker_id in held.items() if worker_id == self._worker_id]
@@ -95,7 +95,7 @@ class Caretaker:
             try:
                 self.beat()
             except DBAPIError as error:
-                logger.warning("The database cannot be told that this worker lives: %s", error.orig)
+                logger.warning("The heartbeat cannot be recorded: %s", error.orig)
             except Exception:
-                # Whatever it is, a worker that is no longer heard of would lose its runs.
-                logger.exception("The caretaker could not do its work; it tries again")
+                # Whatever it is: a worker whose heartbeat stops would lose its runs.
+                logger.exception("A heartbeat failed; the next one follows")

@@ -87,6 +87,10 @@ class Run(Base):
     metrics: Mapped[list["EpochMetric"]] = relationship(order_by="EpochMetric.epoch", passive_deletes=True)
 
 
+UNFINISHED = Run.finished_at.is_(None)
+"""SQL condition: the run has neither completed nor failed."""
+
+
 class Worker(Base):
     """A worker as it was last heard of. Whether it lives, see ``lab.queue.workers``."""
 

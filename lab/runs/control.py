@@ -15,6 +15,7 @@ from lab.database.tables import Experiment, Run
 from lab.errors import IdempotencyConflictError
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue
+from lab.runs.locks import lock_runs
 from lab.runs.queueing import queue_in_bundles
 from lab.runs.records import find_experiment
 
@@ -68,7 +69,7 @@ def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    return _take_from_jobs(_lock_unfinished(session, experiment_id), is_paused=False)
+    return _take_from_jobs(lock_runs(session, Run.experiment_id == experiment_id), is_paused=False)
 
 
 def pause_experiment(session: Session, experiment_id: int) -> list[str]:
@@ -80,7 +81,7 @@ def pause_experiment(session: Session, experiment_id: int) -> list[str]:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    runs = [run for run in _lock_unfinished(session, experiment_id) if run.job_id is not None]
+    runs = [run for run in lock_runs(session, Run.experiment_id == experiment_id) if run.job_id is not None]
     return _take_from_jobs(runs, is_paused=True)
 
 
@@ -91,7 +92,7 @@ def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> 
         NotFoundError: there is no such experiment.
     """
     experiment = find_experiment(session, experiment_id)
-    paused = [run for run in _lock_unfinished(session, experiment.id) if run.is_paused]
+    paused = [run for run in lock_runs(session, Run.experiment_id == experiment.id) if run.is_paused]
     for run in paused:
         run.is_paused = False
         run.num_attempts = 0
@@ -113,17 +114,6 @@ def delete_experiment(session: Session, experiment_id: int) -> list[str]:
     withdrawn = [job_id for job_id in job_ids if job_id is not None]
     session.execute(sa.delete(Experiment).where(Experiment.id == experiment.id))
     return withdrawn
-
-
-def _lock_unfinished(session: Session, experiment_id: int) -> list[Run]:
-    """The experiment's unfinished runs, in order, kept from their workers until the transaction ends."""
-    runs = session.scalars(
-        sa.update(Run)
-        .where(Run.experiment_id == experiment_id, Run.finished_at.is_(None))
-        .values(is_paused=Run.is_paused)
-        .returning(Run)
-    )
-    return sorted(runs, key=lambda run: run.id)
 
 
 def _take_from_jobs(runs: list[Run], *, is_paused: bool) -> list[str]:

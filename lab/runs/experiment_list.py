@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from lab.database.tables import EpochMetric, Experiment, Run
+from lab.database.tables import UNFINISHED, EpochMetric, Experiment, Run
 from lab.queue.workers import Workforce, read_workforce
 from lab.runs.records import find_stall, select_last_epoch
 from lab.runs.status import (
@@ -97,7 +97,7 @@ def _has_status(status: Status, workforce: Workforce) -> sa.ColumnElement[bool]:
     conditions = [has_run([status]), *([~has_run(earlier)] if earlier else [])]
     if status in ("running", "queued", "paused", "cancelled"):
         # Few experiments have unfinished runs: they are found by an index instead of by asking each.
-        unfinished = sa.select(Run.experiment_id).where(Run.finished_at.is_(None))
+        unfinished = sa.select(Run.experiment_id).where(UNFINISHED)
         conditions.insert(0, Experiment.id.in_(unfinished))
     return sa.and_(*conditions)
 

@@ -1,4 +1,4 @@
-"""Many runs' answers on the test set: all of them run by run, or those to one image."""
+"""Test predictions of completed runs: encoding, and reading by run or by image."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,17 +9,42 @@ from sqlalchemy.orm import Session
 
 from lab.database.tables import TestPrediction
 from lab.experiments.architecture import NUM_CLASSES
+from lab.runs.records import RunRecord, require_completed
+
+LogProbabilities = NDArray[np.float32]
 
 ROWS_AT_ONCE = 8
-BYTES_PER_IMAGE = NUM_CLASSES * np.dtype("<f4").itemsize
+STORED_TYPE = np.dtype("<f4")
+BYTES_PER_IMAGE = NUM_CLASSES * STORED_TYPE.itemsize
+
+
+def encode_log_probabilities(log_probabilities: LogProbabilities) -> bytes:
+    """Encode log-probabilities (N, 10) as little-endian float32, row by row."""
+    return log_probabilities.astype(STORED_TYPE).tobytes()
+
+
+def decode_log_probabilities(data: bytes) -> LogProbabilities:
+    """Decode what ``encode_log_probabilities`` wrote, as (N, 10)."""
+    return np.frombuffer(data, dtype=STORED_TYPE).reshape(-1, NUM_CLASSES)
+
+
+def read_log_probabilities(session: Session, run: RunRecord) -> LogProbabilities:
+    """Read the trained network's predictions for the test set, (N, 10).
+
+    Raises:
+        RunNotFinishedError: the run has not completed.
+    """
+    require_completed(run)
+    query = sa.select(TestPrediction.log_probabilities).where(TestPrediction.run_id == run.id)
+    return decode_log_probabilities(session.scalars(query).one())
 
 
 def stream_log_probabilities(
     session: Session, run_ids: Sequence[int]
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Each run's id and log-probabilities (N, 10), by id; a run that has not completed has none.
+) -> Iterator[tuple[int, LogProbabilities]]:
+    """Yield each completed run's id and log-probabilities (N, 10), by id, a few runs at a time.
 
-    A thousand runs on MNIST would fill 400 MB at once.
+    All at once, a thousand runs on MNIST would fill 400 MB.
     """
     query = (
         sa.select(TestPrediction.run_id, TestPrediction.log_probabilities)
@@ -27,17 +52,17 @@ def stream_log_probabilities(
         .order_by(TestPrediction.run_id)
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
-    for run_id, log_probabilities in session.execute(query):
-        yield run_id, np.frombuffer(log_probabilities, dtype="<f4").reshape(-1, NUM_CLASSES)
+    for run_id, data in session.execute(query):
+        yield run_id, decode_log_probabilities(data)
 
 
 def read_image_log_probabilities(
     session: Session, run_ids: Sequence[int], *, index: int
-) -> dict[int, NDArray[np.float32]]:
-    """Each completed run's log-probabilities (10,) of the test image at ``index``, which must exist.
+) -> dict[int, LogProbabilities]:
+    """Read each completed run's log-probabilities (10,) of the test image at ``index``, which must exist.
 
-    The database cuts them out, so that a thousand runs cost no more than a thousand short rows.
+    The database cuts them out, so a thousand runs cost no more than a thousand short rows.
     """
     part = sa.func.substr(TestPrediction.log_probabilities, index * BYTES_PER_IMAGE + 1, BYTES_PER_IMAGE)
     query = sa.select(TestPrediction.run_id, part).where(TestPrediction.run_id.in_(run_ids))
-    return {run_id: np.frombuffer(answer, dtype="<f4") for run_id, answer in session.execute(query)}
+    return {run_id: decode_log_probabilities(data)[0] for run_id, data in session.execute(query)}

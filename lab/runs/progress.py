@@ -1,37 +1,43 @@
-"""What a worker writes of the runs it trains, and reads to go on with one."""
+"""Store a run's training progress: epochs, checkpoints, failures; and load it to continue."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
 from lab.database.safetensors import decode_tensors, decode_values, encode_tensors
-from lab.database.tables import Checkpoint, EpochMetric, Run, TestPrediction, now
+from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, Run, TestPrediction, now
 from lab.experiments.configs import RunConfig
 from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.locks import lock_runs
+from lab.runs.predictions import encode_log_probabilities
 
 
-def list_open_runs(session: Session, job_id: str) -> list[tuple[int, RunConfig]]:
-    """The runs that the job still has to train.
+class PendingRun(NamedTuple):
+    """A run still to be trained."""
 
-    A run that has finished, or that has been cancelled, paused or deleted, is no longer the job's.
+    id: int
+    config: RunConfig
+
+
+def list_pending_runs(session: Session, job_id: str) -> list[PendingRun]:
+    """List the runs that the job still has to train, by id.
+
+    A run that has been cancelled, paused or deleted no longer belongs to the job.
     """
-    runs = session.scalars(_select_open(job_id).order_by(Run.id))
-    return [(run.id, RunConfig.from_json(run.config)) for run in runs]
+    runs = session.scalars(sa.select(Run).where(UNFINISHED, Run.job_id == job_id).order_by(Run.id))
+    return [PendingRun(run.id, RunConfig.from_json(run.config)) for run in runs]
 
 
-def has_all_runs(session: Session, job_id: str, run_ids: Collection[int]) -> bool:
-    """Whether these runs are all the job's still, finished or not; cancelled or deleted ones are not."""
+def owns_all_runs(session: Session, job_id: str, run_ids: Collection[int]) -> bool:
+    """Return whether all these runs, finished or not, still belong to the job."""
     query = sa.select(sa.func.count()).where(Run.id.in_(run_ids), Run.job_id == job_id)
     return session.scalar(query) == len(run_ids)
 
 
-def _select_open(job_id: str) -> sa.Select[tuple[Run]]:
-    return sa.select(Run).where(Run.job_id == job_id, Run.finished_at.is_(None))
-
-
 def load_state(session: Session, run_id: int) -> TrainingState | None:
-    """The state that the run's last recorded epoch left, or None before the first.
+    """Load the run's last checkpoint, or None before the first.
 
     Raises:
         ValueError: the checkpoint is damaged.
@@ -56,9 +62,9 @@ def load_state(session: Session, run_id: int) -> TrainingState | None:
 
 
 def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochReport, is_last: bool) -> None:
-    """Write an epoch's metrics and checkpoint, and with the last one the test predictions.
+    """Write an epoch's metrics and checkpoint, and with the last epoch the test predictions.
 
-    Does nothing if the run is no longer the job's or this epoch has been recorded, so that a process that
+    Does nothing if the run no longer belongs to the job or the epoch is already recorded, so a process that
     was stopped for a while can never move a run backwards.
     """
     run = _lock_run(session, run_id, job_id=job_id)
@@ -80,40 +86,29 @@ def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochRep
     )
     _write_checkpoint(session, run, report.state)
     if is_last:
-        log_probabilities = report.test_log_probabilities.float().numpy().astype("<f4").tobytes()
-        session.add(TestPrediction(run_id=run_id, log_probabilities=log_probabilities))
+        predictions = encode_log_probabilities(report.test_log_probabilities.numpy())
+        session.add(TestPrediction(run_id=run_id, log_probabilities=predictions))
         run.finished_at = now()
 
 
 def record_checkpoint(session: Session, run_id: int, *, job_id: str, state: TrainingState) -> None:
-    """Write a state from the middle of an epoch, if the run is still the job's, or paused."""
+    """Write a state from the middle of an epoch, if the run still belongs to the job or is paused."""
     run = _lock_run(session, run_id, job_id=job_id)
     if run is not None and _is_ahead(session, run_id, state):
         _write_checkpoint(session, run, state)
 
 
 def record_failure(session: Session, run_id: int, *, job_id: str, reason: str) -> None:
-    """Mark the run failed, with the reason in a sentence, if it is still the job's."""
-    run = _lock_run(session, run_id, job_id=job_id)
-    if run is not None and run.job_id == job_id:
+    """Mark the run failed with the reason, a sentence, if it still belongs to the job."""
+    for run in lock_runs(session, Run.id == run_id, Run.job_id == job_id):
         run.error = reason
         run.finished_at = now()
 
 
 def _lock_run(session: Session, run_id: int, *, job_id: str) -> Run | None:
-    """The run, locked against control until the transaction ends; None if it is no longer the job's.
-
-    A paused run still takes what its worker had in hand: nobody else trains it, and it lies ahead.
-    """
-    is_allowed = sa.or_(Run.job_id == job_id, Run.is_paused)
-    # The update takes the lock, on SQLite the whole database's: what is read next cannot change before the
-    # transaction has written what follows from it.
-    return session.scalars(
-        sa.update(Run)
-        .where(Run.id == run_id, Run.finished_at.is_(None), is_allowed)
-        .values(device=Run.device)
-        .returning(Run)
-    ).one_or_none()
+    # A paused run still accepts its worker's last results: nobody else trains it, and they are ahead.
+    runs = lock_runs(session, Run.id == run_id, sa.or_(Run.job_id == job_id, Run.is_paused))
+    return runs[0] if runs else None
 
 
 def _is_ahead(session: Session, run_id: int, state: TrainingState) -> bool:

@@ -8,14 +8,14 @@ import logging
 import uuid
 from collections.abc import Collection, Sequence
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from lab.database.tables import Experiment, Run
 from lab.queue.job_queue import JobQueue, list_held_jobs
 from lab.queue.workers import read_workforce
-from lab.runs.attempts import MAX_ATTEMPTS, give_up
+from lab.runs.attempts import MAX_ATTEMPTS, fail_without_progress
 from lab.runs.bundles import choose_bundle_size, make_bundles
+from lab.runs.locks import lock_runs
 
 # Before the second attempt; twice as long before each further one.
 RETRY_SECONDS = 5.0
@@ -48,11 +48,11 @@ def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str)
 
     One of its runs may be to blame for all, so that in the end each is tried by itself.
     """
-    runs = _take_open_runs(session, job_id)
+    runs = lock_runs(session, Run.job_id == job_id)
     for run in runs:
         run.last_problem = problem
         if run.num_attempts >= MAX_ATTEMPTS:
-            give_up(run, problem)
+            fail_without_progress(run, problem)
     left = [run for run in runs if run.finished_at is None]
     if left:
         num_attempts = max(1, *(run.num_attempts for run in left))
@@ -62,7 +62,7 @@ def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str)
 def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) -> None:
     """Queue what is left of jobs again that their worker will not finish; ``discard`` them afterwards."""
     for job_id in job_ids:
-        runs = _take_open_runs(session, job_id)
+        runs = lock_runs(session, Run.job_id == job_id)
         if runs:
             logger.info("What is left of job %s is queued again.", job_id)
             _queue_again(session, queue, runs)
@@ -70,7 +70,7 @@ def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) ->
 
 def queue_apart(session: Session, queue: JobQueue, job_id: str) -> None:
     """Queue what is left of a job again, each run in a job of its own."""
-    for run in _take_open_runs(session, job_id):
+    for run in lock_runs(session, Run.job_id == job_id):
         queue_runs(session, queue, [run], is_resumed=True)
 
 
@@ -97,14 +97,3 @@ def find_abandoned_jobs(session: Session) -> list[str]:
     held = list_held_jobs(session)
     responsible = read_workforce(session).responsible if held else []
     return [job_id for job_id, worker_id in held.items() if worker_id not in responsible]
-
-
-def _take_open_runs(session: Session, job_id: str) -> list[Run]:
-    # The update takes the lock that keeps control and other workers away until the transaction ends.
-    taken = session.scalars(
-        sa.update(Run)
-        .where(Run.job_id == job_id, Run.finished_at.is_(None))
-        .values(job_id=Run.job_id)
-        .returning(Run)
-    )
-    return sorted(taken, key=lambda run: run.id)

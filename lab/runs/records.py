@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-import numpy as np
 import sqlalchemy as sa
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from lab.database.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
+from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, Experiment, Run
 from lab.errors import NotFoundError, RunNotFinishedError
-from lab.experiments.architecture import NUM_CLASSES
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JOBS
 from lab.queue.workers import read_workforce
@@ -188,19 +185,8 @@ def read_weights(session: Session, run: RunRecord) -> bytes:
     Raises:
         RunNotFinishedError: the run has not completed.
     """
-    _require_completed(run)
+    require_completed(run)
     return session.scalars(sa.select(Checkpoint.weights).where(Checkpoint.run_id == run.id)).one()
-
-
-def read_log_probabilities(session: Session, run: RunRecord) -> NDArray[np.float32]:
-    """The trained network's answers on the test set, (N, 10).
-
-    Raises:
-        RunNotFinishedError: the run has not completed.
-    """
-    _require_completed(run)
-    query = sa.select(TestPrediction.log_probabilities).where(TestPrediction.run_id == run.id)
-    return np.frombuffer(session.scalars(query).one(), dtype="<f4").reshape(-1, NUM_CLASSES)
 
 
 def count_runs_by_status(session: Session) -> dict[str, int]:
@@ -212,7 +198,7 @@ def count_runs_by_status(session: Session) -> dict[str, int]:
 
 def find_stall(session: Session, experiment_id: int) -> str | None:
     """Why a run of the experiment that waits for more than its turn does not go on; None if none does."""
-    stuck = sa.and_(Run.experiment_id == experiment_id, Run.finished_at.is_(None))
+    stuck = sa.and_(Run.experiment_id == experiment_id, UNFINISHED)
     runs = _read_runs(session, sa.and_(stuck, is_stuck(read_workforce(session))))
     return next((run.stalled for run in runs if run.stalled), None)
 
@@ -223,7 +209,8 @@ def select_last_epoch() -> sa.ScalarSelect[int | None]:
     return query.correlate(Run).scalar_subquery()
 
 
-def _require_completed(run: RunRecord) -> None:
+def require_completed(run: RunRecord) -> None:
+    """Raise ``RunNotFinishedError`` unless the run has completed."""
     if not run.is_completed:
         reason = f": {run.error}" if run.error else f" after epoch {run.epoch} of {run.config.epochs}"
         raise RunNotFinishedError(

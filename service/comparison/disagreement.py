@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from lab.runs.records import RunRecord, read_log_probabilities
+from lab.runs.predictions import read_log_probabilities
+from lab.runs.records import RunRecord
 from service.mistakes.test_images import TestImages
 
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from lab.errors import RunNotFinishedError
-from lab.runs.predictions import stream_log_probabilities
-from lab.runs.records import ExperimentRecord, RunRecord, read_log_probabilities
+from lab.runs.predictions import read_log_probabilities, stream_log_probabilities
+from lab.runs.records import ExperimentRecord, RunRecord
 from service.mistakes.ranking import pick_classes
 from service.mistakes.test_images import TestImages
 

@@ -18,7 +18,7 @@ from service.experiments.listing import CURVE_FIELDS
 from service.experiments.requests import ExperimentIn
 from service.mistakes.ranking import find_misclassified
 from tests.chaos.outcomes import RunOutcome
-from worker.training.train import train
+from tests.worker.flat import train
 
 DATASET = "digits"
 

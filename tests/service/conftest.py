@@ -11,10 +11,11 @@ from fastapi.testclient import TestClient
 from lab.database.tables import Run
 from lab.settings import Settings
 from service.app import create_app
+from service.dependencies import Resources
 from tests.conftest import CACHE_DIR
 from tests.worker.bench import CPU
-from worker.engines.variants import set_up_workbench
-from worker.jobs import Trainer, TrainerSettings
+from worker.engines.variants import set_up_backend
+from worker.jobs import Trainer
 
 
 @pytest.fixture
@@ -41,10 +42,13 @@ def trainer(app: FastAPI) -> Trainer:
 
 
 def make_trainer(app: FastAPI) -> Trainer:
-    workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
-    settings = TrainerSettings(workbench=workbench, data_dir=app.state.resources.settings.data_dir)
+    resources: Resources = app.state.resources
     return Trainer(
-        app.state.resources.database, app.state.resources.queue, settings=settings, stop=threading.Event()
+        resources.database,
+        resources.queue,
+        backend=set_up_backend(CPU, cache_dir=CACHE_DIR),
+        data_dir=resources.settings.data_dir,
+        stop=threading.Event(),
     )
 
 

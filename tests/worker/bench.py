@@ -17,18 +17,18 @@ from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue
 from lab.runs.control import submit_experiment
+from lab.runs.predictions import read_log_probabilities
 from lab.runs.records import (
     ExperimentRecord,
     RunRecord,
     read_experiment,
-    read_log_probabilities,
     read_metrics,
     read_weights,
 )
 from tests.conftest import CACHE_DIR
 from worker.engines.interface import Batch
-from worker.engines.variants import STACKED, Workbench, set_up_workbench
-from worker.jobs import Trainer, TrainerSettings
+from worker.engines.variants import STACKED, Backend, set_up_backend
+from worker.jobs import Trainer
 from worker.training.run_array import RunArray
 
 CPU = torch.device("cpu")
@@ -39,21 +39,21 @@ ASKED_PER_EPOCH = STEPS_PER_EPOCH + 2
 Result = tuple[list[tuple[float | None, ...]], bytes, bytes]
 
 
-def make_workbench(*, num_threads: int = 1, variant: str | None = None) -> Workbench:
+def make_backend(*, num_threads: int = 1, variant: str | None = None) -> Backend:
     """This machine's processor as a worker with so many threads would use it."""
-    workbench = set_up_workbench(CPU, cache_dir=CACHE_DIR)
-    return replace(workbench, num_threads=num_threads, variant=variant or workbench.variant)
+    backend = set_up_backend(CPU, cache_dir=CACHE_DIR)
+    return replace(backend, num_threads=num_threads, variant=variant or backend.variant)
 
 
-class _FusingWorkbench(Workbench):
+class _FusingBackend(Backend):
     def is_fusing(self, variant: str) -> bool:
         return variant == STACKED
 
 
-def make_fusing_workbench() -> Workbench:
+def make_fusing_backend() -> Backend:
     """The processor as a GPU would be used: runs of one shape are trained as one network."""
-    usual = make_workbench()
-    return _FusingWorkbench(device=CPU, num_threads=1, cache_dir=usual.cache_dir, variant=STACKED)
+    usual = make_backend()
+    return _FusingBackend(device=CPU, num_threads=1, cache_dir=usual.cache_dir, variant=STACKED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,13 +81,12 @@ class Bench:
         with self.database.transaction() as session:
             return session.get_one(Run, run.id)
 
-    def make_trainer(
-        self, *, stop: threading.Event | None = None, workbench: Workbench | None = None
-    ) -> Trainer:
+    def make_trainer(self, *, stop: threading.Event | None = None, backend: Backend | None = None) -> Trainer:
         return Trainer(
             self.database,
             self.queue,
-            settings=TrainerSettings(workbench=workbench or make_workbench(), data_dir=self.data_dir),
+            backend=backend or make_backend(),
+            data_dir=self.data_dir,
             stop=stop or threading.Event(),
         )
 
@@ -96,14 +95,14 @@ class Bench:
         runs: Sequence[RunRecord],
         *,
         stop: threading.Event | None = None,
-        workbench: Workbench | None = None,
+        backend: Backend | None = None,
     ) -> None:
         """Perform the job that the first of these runs has now, as one job for all of them."""
         job_id = self.read_row(runs[0]).job_id
         with self.database.transaction() as session:
             run_ids = [run.id for run in runs]
             session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id=job_id))
-        self.make_trainer(stop=stop, workbench=workbench).perform(str(job_id))
+        self.make_trainer(stop=stop, backend=backend).perform(str(job_id))
 
     def read_figures(self, run: RunRecord) -> list[tuple[float | None, ...]]:
         """The run's metrics, all but their durations."""

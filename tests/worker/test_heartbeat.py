@@ -13,17 +13,17 @@ from lab.runs.records import RunRecord
 from tests.lab.runs.situations import make_signs
 from tests.waiting import wait_until
 from tests.worker.bench import Bench, CalledOff, Disk
-from worker import heartbeat as caretaker_module
-from worker.heartbeat import Caretaker
+from worker import heartbeat as heartbeat_module
+from worker.heartbeat import Heartbeat
 from worker.jobs import Trainer
 
-MakeCaretaker = Callable[..., Caretaker]
+MakeHeartbeat = Callable[..., Heartbeat]
 
 
 @pytest.fixture(autouse=True)
 def slow_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No beat but the test's own, unless it says otherwise."""
-    monkeypatch.setattr(caretaker_module, "HEARTBEAT_SECONDS", 3_600.0)
+    monkeypatch.setattr(heartbeat_module, "HEARTBEAT_SECONDS", 3_600.0)
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def my_slot(bench: Bench) -> Iterator[str]:
 
 
 @pytest.fixture
-def make_caretaker(bench: Bench, my_slot: str) -> MakeCaretaker:
-    """Make the caretaker of worker-1."""
+def make_heartbeat(bench: Bench, my_slot: str) -> MakeHeartbeat:
+    """Make the heartbeat of worker-1."""
 
-    def make(trainer: Trainer | None = None) -> Caretaker:
-        return Caretaker(
+    def make(trainer: Trainer | None = None) -> Heartbeat:
+        return Heartbeat(
             bench.database,
             bench.queue,
             worker_id=my_slot,
@@ -76,22 +76,22 @@ def is_queued_again(bench: Bench, run: RunRecord, job_id: str) -> bool:
 
 class TestHeartbeat:
     def test_tells_that_the_worker_lives_and_how_long_its_job_has_not_moved(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         trainer = bench.make_trainer()
-        caretaker = make_caretaker(trainer)
-        caretaker.beat()
+        heartbeat = make_heartbeat(trainer)
+        heartbeat.beat()
         with bench.database.transaction() as session:
             (worker,) = read_workforce(session).workers.values()
         assert (worker.id, worker.device, worker.is_alive) == (
             "worker-1",
-            trainer.workbench.description,
+            trainer.backend.description,
             True,
         )
-        assert (worker.idle_seconds, worker.bundle_size) == (None, trainer.workbench.bundle_size)
+        assert (worker.idle_seconds, worker.bundle_size) == (None, trainer.backend.bundle_size)
 
-        with trainer.watch.watch_job():
-            caretaker.beat()
+        with trainer.watchdog.watch_job():
+            heartbeat.beat()
         with bench.database.transaction() as session:
             (worker,) = read_workforce(session).workers.values()
         assert worker.idle_seconds is not None
@@ -99,17 +99,17 @@ class TestHeartbeat:
     def test_goes_on_by_itself_and_survives_a_lost_database(
         self,
         bench: Bench,
-        make_caretaker: MakeCaretaker,
+        make_heartbeat: MakeHeartbeat,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        monkeypatch.setattr(caretaker_module, "HEARTBEAT_SECONDS", 0.01)
+        monkeypatch.setattr(heartbeat_module, "HEARTBEAT_SECONDS", 0.01)
         disk = Disk(bench.database)
-        with make_caretaker():
+        with make_heartbeat():
             heard_at = read_heard_at(bench)
             wait_until(lambda: read_heard_at(bench) > heard_at, timeout_seconds=60, what="a second beat")
             disk.fail("read-only")
-            words = f"cannot be told that this worker lives: {Disk.FAULTS['read-only'][1]}"
+            words = f"heartbeat cannot be recorded: {Disk.FAULTS['read-only'][1]}"
             wait_until(lambda: caplog.text.count(words) > 1, timeout_seconds=60, what="beats that fail")
             disk.repair()
             heard_at = read_heard_at(bench)
@@ -117,11 +117,11 @@ class TestHeartbeat:
 
 
 class TestAbandonedJobs:
-    def test_job_of_a_dead_worker_is_queued_again(self, bench: Bench, make_caretaker: MakeCaretaker) -> None:
+    def test_job_of_a_dead_worker_is_queued_again(self, bench: Bench, make_heartbeat: MakeHeartbeat) -> None:
         (run,) = bench.submit({}).runs
         job_id = hold(bench, run, "worker-2")
         beat_as(bench, "worker-2")
-        make_caretaker().beat()
+        make_heartbeat().beat()
         assert is_queued_again(bench, run, job_id)
 
     @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ class TestAbandonedJobs:
         [(0.0, False), (SILENT_SECONDS + 1, False), (ABANDONED_SECONDS + 1, True)],
     )
     def test_job_of_another_process_that_is_there_is_its_own_until_it_is_silent_for_long(
-        self, bench: Bench, make_caretaker: MakeCaretaker, silent_seconds: float, is_abandoned: bool
+        self, bench: Bench, make_heartbeat: MakeHeartbeat, silent_seconds: float, is_abandoned: bool
     ) -> None:
         (run,) = bench.submit({}).runs
         with claim_slot(bench.database) as worker_id:
@@ -138,40 +138,40 @@ class TestAbandonedJobs:
             with bench.database.transaction() as session:
                 then = Worker.heard_at_seconds - silent_seconds
                 session.execute(sa.update(Worker).values(heard_at_seconds=then))
-            make_caretaker().beat()
+            make_heartbeat().beat()
         assert worker_id == "worker-2"
         assert is_queued_again(bench, run, job_id) is is_abandoned
 
     def test_job_of_its_own_that_is_not_at_hand_is_queued_again_at_the_second_beat(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         (run,) = bench.submit({}).runs
         job_id = hold(bench, run, "worker-1")
-        caretaker = make_caretaker()
-        caretaker.beat()
+        heartbeat = make_heartbeat()
+        heartbeat.beat()
         assert not is_queued_again(bench, run, job_id)
-        caretaker.beat()
+        heartbeat.beat()
         assert is_queued_again(bench, run, job_id)
 
-    def test_job_at_hand_is_left_alone(self, bench: Bench, make_caretaker: MakeCaretaker) -> None:
+    def test_job_at_hand_is_left_alone(self, bench: Bench, make_heartbeat: MakeHeartbeat) -> None:
         experiment = bench.submit({})
         (run,) = experiment.runs
         job_id = hold(bench, run, "worker-1")
 
         def beat_often() -> None:
             for _ in range(3):
-                caretaker.beat()
+                heartbeat.beat()
             assert not is_queued_again(bench, run, job_id)
 
         trainer = bench.make_trainer(stop=CalledOff(2, beat_often))
-        caretaker = make_caretaker(trainer)
-        caretaker.beat()
+        heartbeat = make_heartbeat(trainer)
+        heartbeat.beat()
         trainer.perform(job_id)
         assert bench.read(experiment.id).status == "completed"
         assert bench.read_row(run).job_id == job_id
 
     def test_nothing_is_queued_again_that_waits_or_is_done(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         waiting, done, cancelled = bench.submit({}, {}, {}).runs
         job_ids = [str(bench.read_row(run).job_id) for run in (waiting, done)]
@@ -180,46 +180,46 @@ class TestAbandonedJobs:
             hold(bench, run, "worker-2")
         with bench.database.transaction() as session:
             session.execute(sa.update(Run).where(Run.id == cancelled.id).values(job_id=None))
-        make_caretaker().beat()
+        make_heartbeat().beat()
         assert [bench.read_row(run).job_id for run in (waiting, done, cancelled)] == [*job_ids, None]
         assert read_state(bench, job_ids[0]) == "ENQUEUED"
 
 
 class TestStartAndEnd:
     def test_start_takes_over_what_a_dead_worker_of_the_same_id_held(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         (run,) = bench.submit({}).runs
         job_id = hold(bench, run, "worker-1")
-        with make_caretaker():
+        with make_heartbeat():
             assert is_queued_again(bench, run, job_id)
             assert read_heard_at(bench) > 0
 
-    def test_end_queues_again_what_was_laid_down(self, bench: Bench, make_caretaker: MakeCaretaker) -> None:
+    def test_end_queues_again_what_was_laid_down(self, bench: Bench, make_heartbeat: MakeHeartbeat) -> None:
         (run,) = bench.submit({}).runs
-        with make_caretaker():
+        with make_heartbeat():
             job_id = hold(bench, run, "worker-1")
         assert is_queued_again(bench, run, job_id)
 
     def test_end_without_a_database_leaves_the_job_to_the_next_start(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         (run,) = bench.submit({}).runs
         disk = Disk(bench.database)
-        with make_caretaker():
+        with make_heartbeat():
             job_id = hold(bench, run, "worker-1")
             disk.fail("read-only")
         disk.repair()
         assert not is_queued_again(bench, run, job_id)
-        with make_caretaker():
+        with make_heartbeat():
             assert is_queued_again(bench, run, job_id)
 
-    def test_end_ends_the_thread(self, make_caretaker: MakeCaretaker) -> None:
+    def test_end_ends_the_thread(self, make_heartbeat: MakeHeartbeat) -> None:
         def list_threads() -> list[str]:
-            return [thread.name for thread in threading.enumerate() if thread.name == "caretaker"]
+            return [thread.name for thread in threading.enumerate() if thread.name == "heartbeat"]
 
-        with make_caretaker():
-            assert list_threads() == ["caretaker"]
+        with make_heartbeat():
+            assert list_threads() == ["heartbeat"]
         assert list_threads() == []
 
 
@@ -235,19 +235,19 @@ def read_heard_at(bench: Bench) -> float:
 
 class TestSlot:
     def test_a_worker_whose_slot_is_gone_ends_and_takes_no_jobs(
-        self, bench: Bench, make_caretaker: MakeCaretaker
+        self, bench: Bench, make_heartbeat: MakeHeartbeat
     ) -> None:
         (run,) = bench.submit({}).runs
         stop = threading.Event()
-        caretaker = make_caretaker(bench.make_trainer(stop=stop))
-        caretaker.beat()
+        heartbeat = make_heartbeat(bench.make_trainer(stop=stop))
+        heartbeat.beat()
         hold(bench, run, "worker-9")
         held_by_nobody = bench.read_row(run).job_id
         for path in Path(str(bench.database.url.database)).parent.glob("*worker-1.lock"):
             path.unlink()
 
-        caretaker.beat()
+        heartbeat.beat()
 
-        assert caretaker.is_slot_lost
+        assert heartbeat.is_slot_lost
         assert stop.is_set()
         assert bench.read_row(run).job_id == held_by_nobody

@@ -14,7 +14,7 @@ from lab.runs.records import RunRecord
 from tests.worker.bench import STEPS_PER_EPOCH, Bench, CalledOff, Disk, break_steps
 from worker import jobs
 from worker.engines.compilation import EngineUnavailableError
-from worker.engines.variants import Workbench
+from worker.engines.variants import Backend
 from worker.training import run_array
 
 RECIPE = {"dropout": 0.1, "schedule": "onecycle", "l1": 1e-4, "validation_size": 16}
@@ -79,13 +79,13 @@ class TestLostDatabase:
         outage = Outage(disk, "read-only", calls=-1)
         trainer = bench.make_trainer(stop=outage)
         waits_when_kept_alive: set[int] = set()
-        keep_alive = trainer.watch.keep_alive
+        keep_alive = trainer.watchdog.keep_alive
 
         def note_and_keep_alive() -> None:
             waits_when_kept_alive.add(outage.num_waits)
             keep_alive()
 
-        monkeypatch.setattr(trainer.watch, "keep_alive", note_and_keep_alive)
+        monkeypatch.setattr(trainer.watchdog, "keep_alive", note_and_keep_alive)
         disk.fail("read-only")
         trainer.perform(job_id)
 
@@ -201,7 +201,7 @@ class TestMissingEngine:
             raise EngineUnavailableError("it was begun on a CPU, and this is cuda")
 
         with monkeypatch.context() as gpu:
-            gpu.setattr(Workbench, "build_engine", refuse)
+            gpu.setattr(Backend, "build_engine", refuse)
             bench.perform([troubled])
 
         assert read_waiting_job(bench, troubled)[0] == "DELAYED"

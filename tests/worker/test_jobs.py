@@ -14,11 +14,11 @@ from torchvision import datasets as torchvision_datasets
 from lab.database.tables import Checkpoint, EpochMetric, Experiment
 from lab.datasets.load import Dataset, ImageSet, load_dataset
 from lab.queue.job_queue import StopWork
+from lab.runs.predictions import read_log_probabilities
 from lab.runs.progress import record_epoch
-from lab.runs.records import read_log_probabilities
-from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_fusing_workbench, make_workbench
+from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_backend, make_fusing_backend
+from tests.worker.flat import train
 from worker import jobs
-from worker.training.train import train
 
 
 class TestPerform:
@@ -30,7 +30,7 @@ class TestPerform:
         assert after.status == "completed"
         assert after.progress == 1
         for run in after.runs:
-            assert run.device == make_workbench().description
+            assert run.device == make_backend().description
             assert run.started_at is not None
             assert run.finished_at is not None
             assert [figures[0] for figures in bench.read_figures(run)] == list(range(1, run.epoch + 1))
@@ -96,7 +96,7 @@ class TestWatch:
 
         class Onlooker(threading.Event):
             def is_set(self) -> bool:
-                idle_seconds = trainer.watch.idle_seconds
+                idle_seconds = trainer.watchdog.idle_seconds
                 assert idle_seconds is not None
                 asked_at.append(time.monotonic())
                 moved_at.append(asked_at[-1] - idle_seconds)
@@ -108,7 +108,7 @@ class TestWatch:
         assert len(asked_at) == 2 * ASKED_PER_EPOCH
         # Since it was asked before.
         assert all(moved > asked for asked, moved in zip(asked_at[:-1], moved_at[1:], strict=True))
-        assert trainer.watch.idle_seconds is None
+        assert trainer.watchdog.idle_seconds is None
 
 
 class TestFailure:
@@ -125,12 +125,12 @@ class TestFailure:
         bench.perform(alone.runs)
         assert bench.read_result(alone.runs[0]) == bench.read_result(first)
 
-    def test_runs_that_train_in_step_are_recorded_together_or_not_at_all(
+    def test_runs_that_train_are_recorded_together_or_not_at_all(
         self, bench: Bench, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A kill in the middle must not leave them out of step: they could not go on as one network."""
         whole = bench.submit({"seed": 1}, {"seed": 2})
-        bench.perform(whole.runs, workbench=make_fusing_workbench())
+        bench.perform(whole.runs, backend=make_fusing_backend())
         experiment = bench.submit({"seed": 1}, {"seed": 2})
         recorded: list[int] = []
 
@@ -144,11 +144,11 @@ class TestFailure:
         with monkeypatch.context() as killing:
             killing.setattr(jobs, "record_epoch", record_and_be_killed)
             with pytest.raises(StopWork):
-                bench.perform(experiment.runs, workbench=make_fusing_workbench())
+                bench.perform(experiment.runs, backend=make_fusing_backend())
 
         assert recorded == [run.id for run in experiment.runs] * 2
         assert [run.epoch for run in bench.read(experiment.id).runs] == [1, 1]
-        bench.perform(experiment.runs, workbench=make_fusing_workbench())
+        bench.perform(experiment.runs, backend=make_fusing_backend())
         for ours, theirs in zip(experiment.runs, whole.runs, strict=True):
             assert bench.read_result(ours) == bench.read_result(theirs)
 

@@ -13,8 +13,8 @@ from tests.conftest import REPOSITORY
 from tests.waiting import wait_until
 from tests.worker.bench import Bench
 from tests.worker.conftest import StartWorker
-from worker import watchdog as hang_watch
-from worker.watchdog import HangWatch
+from worker import watchdog as watchdog
+from worker.watchdog import Watchdog
 
 # Of processes that watch nothing but themselves.
 TIMEOUT_SECONDS = 1.5
@@ -23,9 +23,9 @@ WORKER_TIMEOUT_SECONDS = 10.0
 
 BEGIN = f"""
 import ctypes, select, sys, threading
-from worker.hang_watch import HangWatch
+from worker.watchdog import Watchdog
 
-watch = HangWatch(timeout_seconds={TIMEOUT_SECONDS})
+watch = Watchdog(timeout_seconds={TIMEOUT_SECONDS})
 
 def is_told_to_end():
     return bool(select.select([sys.stdin], [], [], 0.01)[0])
@@ -142,7 +142,7 @@ class TestAlarm:
 
 class TestIdleSeconds:
     def test_is_none_without_a_job(self) -> None:
-        watch = HangWatch(timeout_seconds=300)
+        watch = Watchdog(timeout_seconds=300)
         assert watch.idle_seconds is None
         with watch.watch_job():
             assert watch.idle_seconds is not None
@@ -150,8 +150,8 @@ class TestIdleSeconds:
 
     def test_grows_until_the_next_step(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clock = SimpleNamespace(seconds=1_000.0)
-        monkeypatch.setattr(hang_watch, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
-        watch = HangWatch(timeout_seconds=300)
+        monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: clock.seconds))
+        watch = Watchdog(timeout_seconds=300)
         with watch.watch_job():
             clock.seconds += 40
             assert watch.idle_seconds == 40

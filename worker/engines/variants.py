@@ -23,7 +23,7 @@ GPU_BUNDLE_SIZE = 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench:
+class Backend:
     """What a worker trains on: a device, its processor cores, and the engines it has for them.
 
     ``variant`` is the engine that new runs are given: ``vector-16``, ``vector-8`` or ``vector-4`` by the
@@ -77,7 +77,7 @@ class Workbench:
         )
 
 
-def set_up_workbench(device: torch.device, *, cache_dir: Path) -> Workbench:
+def set_up_backend(device: torch.device, *, cache_dir: Path) -> Backend:
     """Choose the engine for ``device``; on a CPU this compiles the vector engine the first time."""
     # One a core, or OMP_NUM_THREADS; asked here, since PyTorch answers anew in each thread.
     num_threads = torch.get_num_threads()
@@ -89,4 +89,4 @@ def set_up_workbench(device: torch.device, *, cache_dir: Path) -> Workbench:
             variant = f"{VECTOR_PREFIX}{num_lanes}"
         except EngineUnavailableError as error:
             logger.warning("Training by PyTorch's operators, which is slower: %s", error)
-    return Workbench(device=device, num_threads=num_threads, cache_dir=cache_dir, variant=variant)
+    return Backend(device=device, num_threads=num_threads, cache_dir=cache_dir, variant=variant)

@@ -1,4 +1,4 @@
-"""What training and its caller tell each other between two steps."""
+"""Callbacks of training, called between two steps, and the errors that end it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from lab.runs.epochs import TrainingState
 
 
 class TrainingStoppedError(Exception):
-    """``should_stop`` said so; what was reported before stands."""
+    """``should_stop`` returned True; every report made before remains valid."""
 
 
 class DivergedError(Exception):
-    """A run's loss is no longer a number."""
+    """A run's loss is no longer finite."""
 
     def __init__(self, *, run_index: int, epoch: int, learning_rate: float) -> None:
         super().__init__(
@@ -23,17 +23,17 @@ class DivergedError(Exception):
 
 @dataclass(frozen=True)
 class Lane:
-    """What an array has to train with: threads on a CPU, and its share of the device, 0–1."""
+    """The part of the device that an array trains on: CPU threads, and its share of the device, 0–1."""
 
     num_threads: int
     share: float = 1.0
 
 
-class Watch(Protocol):
-    """Who is told of each step."""
+class Callbacks(Protocol):
+    """The functions that training calls between two steps."""
 
     def should_stop(self) -> bool:
-        """Whether to stop here."""
+        """Return whether to stop before the next step."""
 
     def on_checkpoint(self, states: Mapping[int, TrainingState]) -> None:
-        """Take over, by run index, the states in the middle of an epoch of runs that train in step."""
+        """Store, by run index, the states within an epoch of runs that train in step."""

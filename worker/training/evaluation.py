@@ -1,4 +1,4 @@
-"""How well networks do on a set of pictures."""
+"""Evaluate networks on a set of images."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from lab.datasets.pixels import normalize_pixels
 from worker.engines.interface import Engine
 from worker.engines.weights import Weights
 
-# Of all networks together. On a CPU the activations of 256 pictures still fit its cache.
+# Images of all networks together. On a CPU the activations of 256 images still fit the cache.
 EVALUATION_BATCH_SIZE = {"cpu": 256, "cuda": 4_096}
 
 
@@ -39,23 +39,24 @@ def split_validation(train_set: ImageSet, *, validation_size: int) -> tuple[Imag
 def evaluate(
     engine: Engine, weights: Weights, image_set: ImageSet, *, before_batch: Callable[[], None] = lambda: None
 ) -> list[Evaluation]:
-    """Measure each network in eval mode on pictures as they are, without augmentation or penalty.
+    """Evaluate each network in eval mode on undistorted images, without the penalty.
 
-    ``before_batch`` may raise to break off.
+    ``before_batch`` may raise to stop.
     """
     most = EVALUATION_BATCH_SIZE.get(image_set.images.device.type, 256)
     batch_size = max(1, most // len(weights.parameters))
-    answers = []
+    predictions = []
     with torch.inference_mode():
         for batch in image_set.images.split(batch_size):
             before_batch()
-            answers.append(engine.predict(weights, normalize_pixels(batch.float() / 255)))
+            predictions.append(engine.predict(weights, normalize_pixels(batch.float() / 255)))
         return [
-            _sum_up(log_probabilities, image_set.labels) for log_probabilities in torch.cat(answers, dim=1)
+            _summarize(log_probabilities, image_set.labels)
+            for log_probabilities in torch.cat(predictions, dim=1)
         ]
 
 
-def _sum_up(log_probabilities: Tensor, labels: Tensor) -> Evaluation:
+def _summarize(log_probabilities: Tensor, labels: Tensor) -> Evaluation:
     num_correct = (log_probabilities.argmax(dim=1) == labels).sum()
     return Evaluation(
         loss=F.nll_loss(log_probabilities, labels).item(),

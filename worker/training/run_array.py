@@ -1,7 +1,7 @@
 """Runs that train in step with each other, as one array of networks.
 
-Each has its own data order, augmentation, dropout, penalty and schedule; what they share is the shape of the
-network, the size of the batches and the place they have come to.
+Each has its own data order, augmentation, dropout, penalty and schedule; they share the shape of the network,
+the batch size and the position (epoch, step).
 """
 
 import math
@@ -22,17 +22,17 @@ from worker.engines.dropout import draw_dropped
 from worker.engines.interface import Batch, Engine
 from worker.engines.weights import Weights
 from worker.training.augmentation import augment
-from worker.training.callbacks import DivergedError, Lane, TrainingStoppedError, Watch
+from worker.training.callbacks import Callbacks, DivergedError, Lane, TrainingStoppedError
 from worker.training.evaluation import Evaluation, evaluate, split_validation
 from worker.training.member import Member, Position
 from worker.training.penalties import Penalties
 
-# Between epochs' own checkpoints; what a killed process loses at most.
+# Between the epochs' own checkpoints; a killed process loses no more than this.
 CHECKPOINT_SECONDS = 5.0
 
 
 class RunArray:
-    """K runs on their way, and the engine that moves them."""
+    """K runs in training, and the engine that trains them."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class RunArray:
         variant: str,
         states: Sequence[TrainingState | None],
     ) -> None:
-        """Begin ``runs``, (index, configuration) each, or go on from ``states``, which are at one place."""
+        """Begin ``runs``, (index, configuration) each, or continue from ``states``, all at one position."""
         configs = [config for _, config in runs]
         device = data.train.images.device
         self.config = configs[0]
@@ -71,24 +71,24 @@ class RunArray:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the last epoch is done."""
+        """True once the last epoch is done."""
         return self._epoch >= self.config.epochs
 
     @property
     def run_indices(self) -> list[int]:
-        """Whose runs these are."""
+        """The runs' places in the caller's list."""
         return [member.run_index for member in self._members]
 
     def use_threads(self, num_threads: int) -> None:
-        """Work with this many threads from here on, on a CPU."""
+        """Use this many CPU threads from now on."""
         self._num_threads = num_threads
         self._engine.use_threads(num_threads)
 
-    def train_epoch(self, watch: Watch, *, lane: Lane) -> list[EpochReport]:
-        """Train from where the runs stand to the end of the epoch, and measure; one report a run.
+    def train_epoch(self, callbacks: Callbacks, *, lane: Lane) -> list[EpochReport]:
+        """Train to the end of the current epoch and evaluate; return one report per run.
 
         Raises:
-            TrainingStoppedError: ``watch`` said so; the state has been handed over.
+            TrainingStoppedError: ``callbacks`` asked for it; the states have been handed over.
             DivergedError: a run's loss is no longer finite.
         """
         self.use_threads(lane.num_threads)
@@ -97,17 +97,17 @@ class RunArray:
         if self._step == 0:
             for member in self._members:
                 member.epoch_learning_rate = member.learning_rate
-        look_up = partial(self._look_up, watch)
+        check_in = partial(self._check_in, callbacks)
         with closing(self.take_steps()) as steps:
             for _ in steps:
-                look_up()
-        train = self._evaluate(self._train_set, look_up)
+                check_in()
+        train = self._evaluate(self._train_set, check_in)
         validation: Sequence[Evaluation | None] = [None] * len(self._members)
         if self._validation_set is not None:
-            validation = self._evaluate(self._validation_set, look_up)
-        test = self._evaluate(self._test_set, look_up)
+            validation = self._evaluate(self._validation_set, check_in)
+        test = self._evaluate(self._test_set, check_in)
         measured = [_Measured(*sets) for sets in zip(train, validation, test, strict=True)]
-        self._check_finite(measured, watch)
+        self._check_finite(measured, callbacks)
         for member, figures in zip(self._members, measured, strict=True):
             is_test_watched = member.config.schedule_metric == "test" or figures.validation is None
             watched = figures.test if is_test_watched else figures.validation
@@ -117,8 +117,8 @@ class RunArray:
         self._epoch, self._step, self._seconds = self._epoch + 1, 0, 0.0
         return [self._report(index, figures, seconds=seconds) for index, figures in enumerate(measured)]
 
-    def _evaluate(self, image_set: ImageSet, look_up: Callable[[], None]) -> list[Evaluation]:
-        return evaluate(self._engine, self._weights, image_set, before_batch=look_up)
+    def _evaluate(self, image_set: ImageSet, check_in: Callable[[], None]) -> list[Evaluation]:
+        return evaluate(self._engine, self._weights, image_set, before_batch=check_in)
 
     def _report(self, index: int, figures: "_Measured", *, seconds: float) -> EpochReport:
         member, validation = self._members[index], figures.validation
@@ -138,7 +138,7 @@ class RunArray:
         )
 
     def take_steps(self) -> Generator[None, None, None]:
-        """Take what is left of the epoch's steps, each when the next value is asked for."""
+        """Take the remaining steps of the epoch, one for each value that is requested."""
         start = Position(self._epoch, 0)
         orders = [
             torch.randperm(
@@ -156,7 +156,7 @@ class RunArray:
                 self._step += 1
 
     def step(self, batch: Batch) -> None:
-        """One step of each run on its part of the batch: SGD with momentum."""
+        """Take one step of each run on its part of the batch: SGD with momentum."""
         gradient = self._engine.differentiate(self._weights, batch)
         self._penalties.add_gradient(gradient, self._weights.parameters)
         self._velocity.mul_(self._momentum).add_(gradient)
@@ -165,7 +165,7 @@ class RunArray:
         self._weights.parameters.sub_(rate * self._velocity)
 
     def _draw_batches(self, remaining: Sequence[Tensor]) -> Generator[Batch, None, None]:
-        """The batches of these images (K, N); each is drawn during the step before, if a thread is free."""
+        """Yield the batches of images (K, N); a free thread draws each during the step before."""
         draws = [
             partial(self._draw_batch, indices, Position(self._epoch, step))
             for step, indices in enumerate(remaining, start=self._step + 1)
@@ -197,29 +197,29 @@ class RunArray:
                 dropped.append(draw_dropped(config.dropout, num_images=len(own), generator=generator))
         return Batch(torch.stack(images), self._train_set.labels[indices], dropped)
 
-    def _look_up(self, watch: Watch) -> None:
-        """Between two steps: hand over the states if they are due, and stop if that is asked."""
+    def _check_in(self, callbacks: Callbacks) -> None:
+        """Between two steps: hand over the states if they are due, and stop if asked to."""
         is_due = time.monotonic() - self._saved_at > CHECKPOINT_SECONDS
-        is_stopped = watch.should_stop()
+        is_stopped = callbacks.should_stop()
         if is_due or is_stopped:
             self._seconds = time.monotonic() - self._epoch_started_at
-            self._hand_over(watch)
+            self._hand_over(callbacks)
             self._saved_at = time.monotonic()
         if is_stopped:
             raise TrainingStoppedError
 
-    def _hand_over(self, watch: Watch, *, leave_out: Collection[int] = ()) -> None:
-        """The states of all at once: kept one by one, a kill in between would leave them out of step."""
+    def _hand_over(self, callbacks: Callbacks, *, leave_out: Collection[int] = ()) -> None:
+        """Hand over all states at once: stored one by one, a kill in between would leave them out of step."""
         kept = [index for index in range(len(self._members)) if index not in leave_out]
-        watch.on_checkpoint({self._members[index].run_index: self._export_state(index) for index in kept})
+        callbacks.on_checkpoint({self._members[index].run_index: self._export_state(index) for index in kept})
 
-    def _check_finite(self, measured: Sequence["_Measured"], watch: Watch) -> None:
+    def _check_finite(self, measured: Sequence["_Measured"], callbacks: Callbacks) -> None:
         diverged = [index for index, figures in enumerate(measured) if not figures.is_finite]
         if not diverged:
             return
-        # All steps of the epoch are done; the others have but to be measured again.
+        # All steps of the epoch are done; the other runs only need to be evaluated again.
         self._seconds = time.monotonic() - self._epoch_started_at
-        self._hand_over(watch, leave_out=diverged)
+        self._hand_over(callbacks, leave_out=diverged)
         member = self._members[diverged[0]]
         raise DivergedError(
             run_index=member.run_index, epoch=self._epoch + 1, learning_rate=member.config.learning_rate
@@ -252,7 +252,7 @@ class RunArray:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One run's network after an epoch, on each set of pictures."""
+    """One run's evaluations after an epoch."""
 
     train: Evaluation
     validation: Evaluation | None
@@ -260,5 +260,5 @@ class _Measured:
 
     @property
     def is_finite(self) -> bool:
-        """Whether every loss is a number."""
+        """True if every loss is finite."""
         return all(math.isfinite(part.loss) for part in (self.train, self.validation, self.test) if part)

@@ -18,8 +18,8 @@ from lab.database.tables import Base, EpochMetric, Experiment, Run
 from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import upgrade_queue
-from lab.runs.attempts import begin_job
-from lab.runs.progress import list_open_runs
+from lab.runs.attempts import begin_attempt
+from lab.runs.progress import list_pending_runs
 from lab.runs.records import read_experiment, read_metrics
 
 REPOSITORY = Path(__file__).parents[3]
@@ -277,9 +277,9 @@ class TestUpgrade:
         fill_first_revision(empty, config)
         empty.upgrade()
         with empty.transaction() as session:
-            begin_job(session, "run-5-old", device="cpu")
+            begin_attempt(session, "run-5-old", device="cpu")
         with empty.transaction() as session:
-            assert list_open_runs(session, "run-5-old") == [(5, config)]
+            assert list_pending_runs(session, "run-5-old") == [(5, config)]
             run = session.get_one(Run, 5)
             assert (run.num_attempts, run.last_problem) == (1, None)
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from lab.database.engine import Database
 from lab.database.tables import Run
 from lab.queue.job_queue import JOBS, JobQueue, upgrade_queue
-from lab.runs.attempts import MAX_ATTEMPTS, begin_job
+from lab.runs.attempts import MAX_ATTEMPTS, begin_attempt
 from lab.runs.control import pause_experiment, resume_experiment
 from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, RunRecord, read_run
@@ -176,7 +176,7 @@ class TestOrder:
     ) -> None:
         lowest, never_begun, begun, fresh = (submit(priority=priority) for priority in (-100, 0, 0, 0))
         with database.transaction() as session:
-            begin_job(session, read_job(session, begun.runs[0].id), device="cpu")
+            begin_attempt(session, read_job(session, begun.runs[0].id), device="cpu")
         for experiment in (never_begun, begun):
             pause_and_resume(database, queue, experiment)
         higher, highest = submit(priority=1), submit(priority=100)

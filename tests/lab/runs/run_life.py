@@ -21,10 +21,10 @@ from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue, list_held_jobs, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import record_heartbeat
-from lab.runs.attempts import begin_job, lay_down_job
+from lab.runs.attempts import begin_attempt, take_back_attempt
 from lab.runs.control import submit_experiment
 from lab.runs.epochs import EpochReport, TrainingState
-from lab.runs.progress import list_open_runs, record_checkpoint, record_epoch
+from lab.runs.progress import list_pending_runs, record_checkpoint, record_epoch
 from lab.runs.queueing import find_abandoned_jobs, requeue_jobs
 from tests.lab.runs.situations import make_signs
 
@@ -106,7 +106,7 @@ class PlayedLab:
                 self._beat(worker)
 
     def take_care(self, worker: PlayedWorker) -> None:
-        """What the caretaker does every two seconds."""
+        """What the heartbeat does every two seconds."""
         self._beat(worker)
         with self.database.transaction() as session:
             abandoned = find_abandoned_jobs(session)
@@ -123,8 +123,10 @@ class PlayedLab:
             worker.job_id = session.scalar(next_job, {"worker": worker.id})
         if worker.job_id is not None:
             with self.database.transaction() as session:
-                begin_job(session, worker.job_id, device="cpu")
-                worker.run_id = next((run_id for run_id, _ in list_open_runs(session, worker.job_id)), None)
+                begin_attempt(session, worker.job_id, device="cpu")
+                worker.run_id = next(
+                    (run_id for run_id, _ in list_pending_runs(session, worker.job_id)), None
+                )
         return worker.job_id
 
     def train(self, worker: PlayedWorker, *, to_epoch_end: bool) -> None:
@@ -132,7 +134,7 @@ class PlayedLab:
         if worker.run_id is not None:
             self._record(worker, to_epoch_end=to_epoch_end)
         with self.database.transaction() as session:
-            open_runs = list_open_runs(session, str(worker.job_id))
+            open_runs = list_pending_runs(session, str(worker.job_id))
         worker.run_id = open_runs[0][0] if open_runs else None
         if worker.run_id is None:
             self.finish_job(worker)
@@ -151,7 +153,7 @@ class PlayedLab:
         """SIGTERM: lay the job down, queue it again for whoever is there, leave."""
         if worker.job_id is not None:
             with self.database.transaction() as session:
-                lay_down_job(session, worker.job_id)
+                take_back_attempt(session, worker.job_id)
             with self.database.transaction() as session:
                 held = [job for job, holder in list_held_jobs(session).items() if holder == worker.id]
             self._requeue(held)

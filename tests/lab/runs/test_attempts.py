@@ -7,9 +7,9 @@ import pytest
 from lab.database.engine import Database
 from lab.database.tables import Run
 from lab.queue.job_queue import JobQueue
-from lab.runs.attempts import begin_job, lay_down_job, note_problem
+from lab.runs.attempts import begin_attempt, note_problem, take_back_attempt
 from lab.runs.control import pause_experiment, resume_experiment
-from lab.runs.progress import list_open_runs, record_checkpoint, record_epoch
+from lab.runs.progress import list_pending_runs, record_checkpoint, record_epoch
 from lab.runs.queueing import queue_runs, requeue_jobs, retry_later
 from lab.runs.records import RunRecord
 from tests.lab.runs.situations import Submit, make_report, read_again, read_job
@@ -29,9 +29,9 @@ class Attempts:
         """Begin an attempt; whether there is anything to train."""
         job_id = self.read_job()
         with self._database.transaction() as session:
-            begin_job(session, job_id, device="cpu")
+            begin_attempt(session, job_id, device="cpu")
         with self._database.transaction() as session:
-            return bool(list_open_runs(session, job_id))
+            return bool(list_pending_runs(session, job_id))
 
     def begin_and_die(self, times: int) -> None:
         """Have the worker be killed in so many attempts."""
@@ -51,7 +51,7 @@ class Attempts:
         """Have the worker be asked to stop."""
         with self._database.transaction() as session:
             job_id = read_job(session, self._run.id)
-            lay_down_job(session, job_id)
+            take_back_attempt(session, job_id)
             requeue_jobs(session, self.queue, [job_id])
 
     def read_job(self) -> str:

@@ -10,10 +10,10 @@ from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import SILENT_SECONDS, WorkerRecord, Workforce
-from lab.runs.attempts import begin_job
+from lab.runs.attempts import begin_attempt
 from lab.runs.bundles import choose_bundle_size, make_bundles
 from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
-from lab.runs.progress import list_open_runs, record_epoch
+from lab.runs.progress import list_pending_runs, record_epoch
 from lab.runs.queueing import queue_apart, requeue_jobs
 from lab.runs.records import ExperimentRecord
 from tests.lab.runs.situations import Submit, beat, finish, make_report, read_again, read_job, take
@@ -119,7 +119,7 @@ def begin(database: Database, run_id: int) -> str:
     """Have the worker take the run's job and begin it; the job's id."""
     job_id = take(database, run_id)
     with database.transaction() as session:
-        begin_job(session, job_id, device="cpu")
+        begin_attempt(session, job_id, device="cpu")
     return job_id
 
 
@@ -181,7 +181,7 @@ class TestQueue:
         queue.withdraw(lost)
         assert read_statuses(database, experiment) == ["completed", *["cancelled"] * 3]
         with database.transaction() as session:
-            assert list_open_runs(session, job_id) == []
+            assert list_pending_runs(session, job_id) == []
             # What its worker still has in hand is not written.
             record_epoch(session, experiment.runs[1].id, job_id=job_id, report=make_report(1), is_last=True)
         assert read_statuses(database, experiment) == ["completed", *["cancelled"] * 3]

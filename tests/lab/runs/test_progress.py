@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,18 +10,19 @@ from lab.database.safetensors import decode_tensors
 from lab.database.tables import Checkpoint, EpochMetric, Experiment, Run, TestPrediction
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
-from lab.runs.attempts import begin_job
+from lab.runs.attempts import begin_attempt
 from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
 from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.predictions import read_log_probabilities
 from lab.runs.progress import (
-    has_all_runs,
-    list_open_runs,
+    list_pending_runs,
     load_state,
+    owns_all_runs,
     record_checkpoint,
     record_epoch,
     record_failure,
 )
-from lab.runs.records import ExperimentRecord, read_log_probabilities, read_metrics, read_run, read_weights
+from lab.runs.records import ExperimentRecord, read_metrics, read_run, read_weights
 from tests.lab.runs.situations import Submit, make_report, read_job
 
 
@@ -29,13 +31,13 @@ def record(database: Database, run_id: int, report: EpochReport, *, is_last: boo
         record_epoch(session, run_id, job_id=read_job(session, run_id), report=report, is_last=is_last)
 
 
-def begin(database: Database, *run_ids: int, device: str = "cpu") -> list[tuple[int, RunConfig]]:
+def begin(database: Database, *run_ids: int, device: str = "cpu") -> Sequence[tuple[int, RunConfig]]:
     """Begin one job of these runs, and list what it has to train."""
     with database.transaction() as session:
         session.execute(sa.update(Run).where(Run.id.in_(run_ids)).values(job_id="together"))
-        begin_job(session, "together", device=device)
+        begin_attempt(session, "together", device=device)
     with database.transaction() as session:
-        return list_open_runs(session, "together")
+        return list_pending_runs(session, "together")
 
 
 def record_state(database: Database, run_id: int, *, job_id: str, epoch: int, step: int) -> None:
@@ -92,7 +94,7 @@ class TestBegin:
 
         def has_all() -> bool:
             with database.transaction() as session:
-                return has_all_runs(session, "together", [first, second])
+                return owns_all_runs(session, "together", [first, second])
 
         assert has_all()
         # One that has finished is no reason to disturb the others.
@@ -102,7 +104,7 @@ class TestBegin:
             cancel_experiment(session, experiment.id)
         assert not has_all()
         with database.transaction() as session:
-            assert list_open_runs(session, "together") == []
+            assert list_pending_runs(session, "together") == []
 
     def test_leaves_out_what_is_finished_failed_or_gone(self, database: Database, submit: Submit) -> None:
         finished, failed, open_run = submit(3).runs

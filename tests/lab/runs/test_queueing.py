@@ -11,7 +11,7 @@ from lab.queue.job_queue import JOBS, JobQueue
 from lab.queue.worker_slots import claim_slot
 from lab.runs.attempts import MAX_ATTEMPTS
 from lab.runs.control import cancel_experiment, pause_experiment
-from lab.runs.progress import list_open_runs, record_epoch, record_failure
+from lab.runs.progress import list_pending_runs, record_epoch, record_failure
 from lab.runs.queueing import find_abandoned_jobs, queue_runs, requeue_jobs, retry_later
 from lab.runs.records import read_metrics
 from tests.lab.runs.situations import Submit, beat, finish, make_report, read_again, read_job, set_job, take
@@ -112,7 +112,7 @@ class TestRequeue:
             record_epoch(session, run.id, job_id=old_job, report=make_report(1), is_last=True)
             record_failure(session, run.id, job_id=old_job, reason="Because.")
             assert read_metrics(session, [run.id]) == {run.id: []}
-            assert list_open_runs(session, old_job) == []
+            assert list_pending_runs(session, old_job) == []
         with database.transaction() as session:
             record_epoch(session, run.id, job_id=str(new_job), report=make_report(1), is_last=False)
         again = read_again(database, run)

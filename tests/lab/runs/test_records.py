@@ -8,13 +8,13 @@ from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JOBS, JobQueue
 from lab.runs.control import submit_experiment
+from lab.runs.predictions import read_log_probabilities
 from lab.runs.records import (
     RunRecord,
     count_runs_by_status,
     has_experiments,
     list_completed_runs,
     read_experiment,
-    read_log_probabilities,
     read_metrics,
     read_run,
     read_weights,

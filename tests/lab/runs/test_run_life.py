@@ -12,7 +12,7 @@ from lab.database.tables import Experiment, Run
 from lab.queue.job_queue import JOBS
 from lab.runs.attempts import MAX_ATTEMPTS
 from lab.runs.control import cancel_experiment, delete_experiment, pause_experiment, resume_experiment
-from lab.runs.progress import list_open_runs
+from lab.runs.progress import list_pending_runs
 from lab.runs.records import read_metrics, read_run
 from tests.lab.runs.run_life import NUM_EPOCHS, PlayedLab, PlayedWorker, make_template
 
@@ -125,7 +125,7 @@ class RunLife(RuleBasedStateMachine):
     def no_run_is_trained_by_two(self) -> None:
         with self.lab.database.transaction() as session:
             jobs = [worker.job_id for worker in self.lab.workers.values() if worker.job_id]
-            trained = [run_id for job_id in jobs for run_id, _ in list_open_runs(session, job_id)]
+            trained = [run_id for job_id in jobs for run_id, _ in list_pending_runs(session, job_id)]
         assert len(trained) == len(set(trained))
 
     @invariant()

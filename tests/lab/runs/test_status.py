@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from lab.database.engine import Database
 from lab.queue.job_queue import JOBS, JobQueue
 from lab.queue.worker_slots import claim_slot
-from lab.runs.attempts import begin_job
+from lab.runs.attempts import begin_attempt
 from lab.runs.control import cancel_experiment, pause_experiment
 from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, count_runs_by_status, read_experiment
@@ -143,7 +143,7 @@ class TestQueued:
         (run,) = submit().runs
         job_id = take(database, run.id, worker_id=worker)
         with database.transaction() as session:
-            begin_job(session, job_id, device="cpu")
+            begin_attempt(session, job_id, device="cpu")
             retry_later(session, queue, job_id, problem="OutOfMemoryError: no memory")
         again = read_again(database, run)
         assert (again.status, again.worker) == ("queued", None)

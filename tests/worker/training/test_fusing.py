@@ -12,9 +12,9 @@ import torch
 from lab.datasets.load import Dataset, ImageSet
 from lab.experiments.configs import NORMALIZATIONS, PENALTIES, Normalization, RunConfig, Schedule
 from lab.runs.epochs import EpochReport
-from tests.worker.bench import make_fusing_workbench, make_workbench
-from worker.engines.variants import STACKED, Workbench
-from worker.training.train import train
+from tests.worker.bench import make_backend, make_fusing_backend
+from tests.worker.flat import train
+from worker.engines.variants import STACKED, Backend
 
 SCHEDULES: tuple[Schedule, ...] = ("plateau", "onecycle", "constant")
 TOLERANCE = 1e-4
@@ -51,8 +51,8 @@ def make_configs(normalization: Normalization) -> list[RunConfig]:
     ]
 
 
-def train_epoch(configs: list[RunConfig], data: Dataset, *, workbench: Workbench) -> list[EpochReport]:
-    return sorted(train(configs, data, workbench=workbench), key=lambda report: report.run_index)
+def train_epoch(configs: list[RunConfig], data: Dataset, *, backend: Backend) -> list[EpochReport]:
+    return sorted(train(configs, data, backend=backend), key=lambda report: report.run_index)
 
 
 def assert_near(ours: EpochReport, theirs: EpochReport) -> None:
@@ -71,20 +71,20 @@ def test_a_run_of_every_penalty_and_schedule_comes_to_the_same_however_it_is_tra
     few: Dataset, normalization: Normalization
 ) -> None:
     configs = make_configs(normalization)
-    fused = train_epoch(configs, few, workbench=make_fusing_workbench())
+    fused = train_epoch(configs, few, backend=make_fusing_backend())
     assert [report.state.variant for report in fused] == [STACKED] * len(configs)
     for config, report in zip(configs, fused, strict=True):
-        (alone,) = train_epoch([config], few, workbench=make_workbench(variant=STACKED))
-        (compiled,) = train_epoch([config], few, workbench=make_workbench())
+        (alone,) = train_epoch([config], few, backend=make_backend(variant=STACKED))
+        (compiled,) = train_epoch([config], few, backend=make_backend())
         assert_near(report, alone)
         assert_near(compiled, alone)
 
 
 def test_runs_that_can_share_no_network_train_beside_each_other(few: Dataset) -> None:
     configs = [make_configs(normalization)[0] for normalization in ("batch", "layer", "batch")]
-    fused = train_epoch(configs, few, workbench=make_fusing_workbench())
+    fused = train_epoch(configs, few, backend=make_fusing_backend())
     for config, report in zip(configs, fused, strict=True):
-        (alone,) = train_epoch([config], few, workbench=make_workbench(variant=STACKED))
+        (alone,) = train_epoch([config], few, backend=make_backend(variant=STACKED))
         assert_near(report, alone)
 
 
@@ -93,10 +93,10 @@ def test_an_array_is_resumed_with_the_bits_it_would_have_had(few: Dataset) -> No
         RunConfig(dataset="digits", epochs=2, batch_size=16, schedule="onecycle", seed=seed, dropout=0.1)
         for seed in range(3)
     ]
-    workbench = make_fusing_workbench()
-    uninterrupted = list(train(configs, few, workbench=workbench))
+    backend = make_fusing_backend()
+    uninterrupted = list(train(configs, few, backend=backend))
     states = [report.state for report in uninterrupted[:3]]
-    resumed = list(train(configs, few, states=states, workbench=workbench))
+    resumed = list(train(configs, few, states=states, backend=backend))
     for ours, theirs in zip(resumed, uninterrupted[3:], strict=True):
         assert (ours.run_index, ours.test_loss) == (theirs.run_index, theirs.test_loss)
         for name, tensor in theirs.state.weights.items():

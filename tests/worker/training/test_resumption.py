@@ -10,11 +10,11 @@ from lab.database.safetensors import decode_tensors, decode_values, encode_tenso
 from lab.datasets.load import Dataset
 from lab.experiments.configs import RunConfig
 from lab.runs.epochs import EpochReport, TrainingState
-from tests.worker.bench import make_workbench
+from tests.worker.bench import make_backend
+from tests.worker.flat import train
 from tests.worker.reports import assert_identical
 from worker.training import evaluation, run_array
 from worker.training.callbacks import TrainingStoppedError
-from worker.training.train import train
 
 EPOCHS = 4
 
@@ -151,10 +151,10 @@ def test_runs_resumed_at_different_epochs_train_together(tiny: Dataset) -> None:
 
 def test_a_run_goes_on_with_the_engine_it_began_with(tiny: Dataset) -> None:
     config = make_config("onecycle", epochs=2)
-    stacked = list(train([config], tiny, workbench=make_workbench(variant="stacked")))
+    stacked = list(train([config], tiny, backend=make_backend(variant="stacked")))
     usual = list(train([config], tiny))
     assert {report.state.variant for report in stacked} == {"stacked"}
-    assert usual[0].state.variant == make_workbench().variant != "stacked"
+    assert usual[0].state.variant == make_backend().variant != "stacked"
     # Rounding tells them apart: the other engine would not have gone on with these bits.
     weights = [reports[0].state.weights["conv1.weight"] for reports in (usual, stacked)]
     assert not torch.equal(*weights)

@@ -12,14 +12,15 @@ from lab.datasets.load import Dataset
 from lab.experiments.configs import NORMALIZATIONS, RunConfig
 from lab.queue.job_queue import StopWork
 from lab.runs.epochs import EpochReport, TrainingState
-from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_fusing_workbench, make_workbench
+from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_backend, make_fusing_backend
+from tests.worker.flat import train
 from tests.worker.reports import assert_identical
 from worker.engines.interface import Batch
 from worker.engines.variants import STACKED
 from worker.training import run_array
 from worker.training.callbacks import DivergedError, TrainingStoppedError
 from worker.training.run_array import RunArray
-from worker.training.train import RunBrokeOffError, train
+from worker.training.train import RunsFailedError
 
 DIVERGING: dict[str, Any] = {
     "normalization": "none",
@@ -60,18 +61,18 @@ class TestTogether:
             make_config(normalization=normalization, seed=seed, epochs=1 + seed % 2)
             for seed, normalization in enumerate(NORMALIZATIONS[:num_runs])
         ]
-        together = list(train(configs, tiny, workbench=make_workbench(num_threads=2)))
+        together = list(train(configs, tiny, backend=make_backend(num_threads=2)))
         for index, config in enumerate(configs):
             # One run has both threads, or there is but one.
-            alone = list(train([config], tiny, workbench=make_workbench(num_threads=1 + index % 2)))
+            alone = list(train([config], tiny, backend=make_backend(num_threads=1 + index % 2)))
             assert_identical(pick(together, index), alone)
 
     def test_resumed_at_any_step_none_has_changed_by_one_bit(
         self, tiny: Dataset, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         configs = [make_config(), make_config(normalization="group", l1=1e-4)]
-        workbench = make_workbench(num_threads=2)
-        uninterrupted = list(train(configs, tiny, workbench=workbench))
+        backend = make_backend(num_threads=2)
+        uninterrupted = list(train(configs, tiny, backend=backend))
         monkeypatch.setattr(run_array, "CHECKPOINT_SECONDS", -1.0)
         states: dict[int, dict[tuple[int, int], TrainingState]] = {0: {}, 1: {}}
 
@@ -79,22 +80,22 @@ class TestTogether:
             for index, state in taken.items():
                 states[index][state.epoch, state.step] = state
 
-        list(train(configs, tiny, workbench=workbench, on_checkpoint=keep))
+        list(train(configs, tiny, backend=backend, on_checkpoint=keep))
         positions = sorted(states[0])
         assert positions == sorted(states[1])
         assert positions[:2] == [(0, 0), (0, 1)]
         # Lanes are never at one place, so neither are the states they leave.
         for ours, theirs in zip(positions, reversed(positions), strict=True):
             pair = [states[0][ours], states[1][theirs]]
-            resumed = list(train(configs, tiny, states=pair, workbench=workbench))
+            resumed = list(train(configs, tiny, states=pair, backend=backend))
             for index, (epoch, _) in enumerate((ours, theirs)):
                 assert_identical(pick(resumed, index), pick(uninterrupted, index)[epoch:])
 
     @pytest.mark.parametrize("allowed", [0, 3, 8])
     def test_a_stop_hands_over_every_state_and_all_go_on(self, tiny: Dataset, allowed: int) -> None:
         configs = [make_config(seed=seed) for seed in range(2)]
-        workbench = make_workbench(num_threads=2)
-        uninterrupted = list(train(configs, tiny, workbench=workbench))
+        backend = make_backend(num_threads=2)
+        uninterrupted = list(train(configs, tiny, backend=backend))
         num_asked = 0
         states: list[TrainingState | None] = [None, None]
 
@@ -108,14 +109,14 @@ class TestTogether:
                 states[index] = state
 
         reports: list[EpochReport] = []
-        stopped = train(configs, tiny, workbench=workbench, should_stop=should_stop, on_checkpoint=keep)
+        stopped = train(configs, tiny, backend=backend, should_stop=should_stop, on_checkpoint=keep)
         with pytest.raises(TrainingStoppedError):
             reports.extend(stopped)
         for report in reports:
             # A run that came to its end has no state but its last report's.
             if report.epoch == 2:
                 keep({report.run_index: report.state})
-        resumed = list(train(configs, tiny, states=states, workbench=workbench))
+        resumed = list(train(configs, tiny, states=states, backend=backend))
         for index, state in enumerate(states):
             done = state.epoch if state else 0
             assert_identical(pick(resumed, index), pick(uninterrupted, index)[done:])
@@ -123,13 +124,13 @@ class TestTogether:
 
 class TestErrors:
     def test_name_the_run_they_are_of(self, tiny: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-        workbench = make_workbench(num_threads=2)
+        backend = make_backend(num_threads=2)
         with pytest.raises(DivergedError) as diverged:
-            list(train([make_config(), make_config(**DIVERGING)], tiny, workbench=workbench))
+            list(train([make_config(), make_config(**DIVERGING)], tiny, backend=backend))
         assert diverged.value.run_index == 1
         break_run(monkeypatch, error=ZeroDivisionError("for once"))
-        with pytest.raises(RunBrokeOffError, match="for once") as broken:
-            list(train([make_config(), make_config(seed=BROKEN_SEED)], tiny, workbench=workbench))
+        with pytest.raises(RunsFailedError, match="for once") as broken:
+            list(train([make_config(), make_config(seed=BROKEN_SEED)], tiny, backend=backend))
         assert broken.value.run_indices == [1]
         assert isinstance(broken.value.reason, ZeroDivisionError)
 
@@ -138,8 +139,8 @@ class TestErrors:
     ) -> None:
         break_run(monkeypatch, error=ZeroDivisionError())
         configs = [make_config(), make_config(seed=BROKEN_SEED), make_config(normalization="none")]
-        with pytest.raises(RunBrokeOffError) as broken:
-            list(train(configs, tiny, workbench=make_fusing_workbench()))
+        with pytest.raises(RunsFailedError) as broken:
+            list(train(configs, tiny, backend=make_fusing_backend()))
         assert broken.value.run_indices == [0, 1]
 
     def test_of_a_run_in_an_array_cost_the_others_no_step(self, tiny: Dataset) -> None:
@@ -151,7 +152,7 @@ class TestErrors:
                 train(
                     configs,
                     tiny,
-                    workbench=make_fusing_workbench(),
+                    backend=make_fusing_backend(),
                     on_checkpoint=lambda taken: states.extend(taken[index] for index in sorted(taken)),
                 )
             )
@@ -159,7 +160,7 @@ class TestErrors:
         num_steps = math.ceil(len(tiny.train) / configs[0].batch_size)
         assert (diverged.value.run_index, kept.epoch, kept.step) == (1, 0, num_steps)
         assert all(bool(tensor.isfinite().all()) for tensor in kept.weights.values())
-        first = next(train(configs[:1], tiny, states=[kept], workbench=make_fusing_workbench()))
+        first = next(train(configs[:1], tiny, states=[kept], backend=make_fusing_backend()))
         assert first.epoch == 1
 
 
@@ -177,7 +178,7 @@ class TestJobs:
         faulty = DIVERGING if fault == "diverging" else {"seed": BROKEN_SEED}
         first, failed, third = bench.submit({"seed": 1}, faulty, {"seed": 2}).runs
 
-        bench.perform([first, failed, third], workbench=make_workbench(num_threads=2))
+        bench.perform([first, failed, third], backend=make_backend(num_threads=2))
 
         assert bench.read_result(first) == bench.read_result(alone.runs[0])
         assert bench.read_result(third) == bench.read_result(alone.runs[1])
@@ -191,22 +192,22 @@ class TestJobs:
     ) -> None:
         break_run(monkeypatch, error=ZeroDivisionError("for once"))
         whole, broken = bench.submit({"seed": 1}, {"seed": BROKEN_SEED}).runs
-        bench.perform([whole, broken], workbench=make_fusing_workbench())
+        bench.perform([whole, broken], backend=make_fusing_backend())
         jobs = {bench.read_row(run).job_id for run in (whole, broken)}
         assert len(jobs) == 2
         assert [run.status for run in bench.read(whole.experiment_id).runs] == ["queued", "queued"]
         for run in (whole, broken):
-            bench.perform([run], workbench=make_fusing_workbench())
+            bench.perform([run], backend=make_fusing_backend())
         assert [run.status for run in bench.read(whole.experiment_id).runs] == ["completed", "failed"]
 
     def test_engine_and_bundle_are_recorded_with_each_run(self, bench: Bench) -> None:
         first, second, alone = bench.submit({"seed": 1}, {"seed": 2}, {}).runs
-        workbench = make_workbench(num_threads=2)
-        bench.perform([first, second], workbench=workbench)
-        bench.perform([alone], workbench=make_workbench(variant=STACKED))
+        backend = make_backend(num_threads=2)
+        bench.perform([first, second], backend=backend)
+        bench.perform([alone], backend=make_backend(variant=STACKED))
         rows: list[Run] = [bench.read_row(run) for run in (first, second, alone)]
         assert [row.bundle for row in rows] == [[first.id, second.id]] * 2 + [[alone.id]]
-        assert [row.variant for row in rows] == [workbench.variant] * 2 + [STACKED]
+        assert [row.variant for row in rows] == [backend.variant] * 2 + [STACKED]
 
     @pytest.mark.parametrize("asked", [0, 3, 2 * ASKED_PER_EPOCH + 1])
     def test_a_worker_that_stops_lays_all_down_and_another_finishes_them_bit_for_bit(
@@ -217,17 +218,17 @@ class TestJobs:
         interrupted = bench.submit(recipe, {**recipe, "seed": 1}).runs
         for run in whole:
             bench.perform([run])
-        workbench = make_workbench(num_threads=2)
+        backend = make_backend(num_threads=2)
         with pytest.raises(StopWork):
-            bench.perform(interrupted, stop=CalledOff(asked), workbench=workbench)
+            bench.perform(interrupted, stop=CalledOff(asked), backend=backend)
         assert bench.read(interrupted[0].experiment_id).status in ("queued", "running")
-        bench.perform(interrupted, workbench=workbench)
+        bench.perform(interrupted, backend=backend)
         for ours, theirs in zip(interrupted, whole, strict=True):
             assert bench.read_result(ours) == bench.read_result(theirs)
 
     def test_a_run_that_is_done_does_not_keep_the_others_from_going_on(self, bench: Bench) -> None:
         short, long = bench.submit({"epochs": 1}, {"epochs": 4}).runs
-        bench.perform([short, long], workbench=make_workbench(num_threads=2))
+        bench.perform([short, long], backend=make_backend(num_threads=2))
         assert [run.epoch for run in bench.read(short.experiment_id).runs] == [1, 4]
         # Trained in one go: a second attempt would have found its bundle smaller.
         assert bench.read_row(long).bundle == [short.id, long.id]

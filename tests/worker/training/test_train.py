@@ -13,10 +13,10 @@ from lab.datasets.pixels import normalize_pixels
 from lab.experiments.configs import NORMALIZATIONS, Normalization, RunConfig
 from lab.networks.build import build_network
 from lab.runs.epochs import EpochReport
+from tests.worker.flat import train
 from worker.training import evaluation
 from worker.training.callbacks import DivergedError, TrainingStoppedError
 from worker.training.evaluation import split_validation
-from worker.training.train import train
 
 STEPS_PER_EPOCH = 3
 
