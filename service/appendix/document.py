@@ -6,15 +6,16 @@ from fractions import Fraction
 from service.appendix.notation import Latex, Notation, has_short_decimal, has_short_ratio, write_decimal
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
 from service.appendix.working import write_latex, write_steps
+from service.markdown import escape
 
 TITLE = "Normalization, worked out by hand"
-# A reader gives up long before; the table and the JSON answer still hold every set.
+# More would not be read; the table and the JSON answer hold every set.
 MAX_WORKED_SETS = 64
 
 
 @dataclass(frozen=True)
 class Description:
-    """A normalization in words: its name, what shares its statistics, and the paper it comes from."""
+    """A normalization in words: its name, what shares statistics, and the paper that introduced it."""
 
     name: str
     sharing: str
@@ -47,7 +48,7 @@ DESCRIPTIONS: dict[Normalization, Description] = {
 
 
 def describe_sample(appendix: Appendix) -> str:
-    """Say what was worked out: the shape, the groups, eps and, where given, gamma and beta."""
+    """Describe the input: the shape, the groups, eps and, where given, gamma and beta."""
     images, channels, rows, columns = appendix.sample.shape
     affine = appendix.affine
     parts = [f"N = {images}, C = {channels}, H = {rows}, W = {columns}", f"groups = {appendix.groups}"]
@@ -59,14 +60,14 @@ def describe_sample(appendix: Appendix) -> str:
 
 
 def describe_rest(sets: tuple[StatisticsSet, ...]) -> str:
-    """Say how many sets are not worked out step by step, or nothing if all are."""
+    """Say how many sets are not worked out step by step; empty if all are."""
     if len(sets) <= MAX_WORKED_SETS:
         return ""
     return f"The first {MAX_WORKED_SETS} of {len(sets):,} sets are worked out; the table holds all of them."
 
 
 def write_result(value: Fraction, notation: Notation) -> str:
-    """Write a figure as ratio and decimal, or as either where the other says nothing new."""
+    """Write a number as ratio and decimal, or as one of them where the other adds nothing."""
     decimal = notation.decimal(value)
     if value.denominator == 1 or not has_short_ratio(value):
         return decimal if has_short_decimal(value) else notation.join((notation.symbol("≈"), decimal))
@@ -75,31 +76,37 @@ def write_result(value: Fraction, notation: Notation) -> str:
     )
 
 
-def write_markdown(appendix: Appendix) -> str:
-    """Write the appendix as Markdown with tables and LaTeX between dollar signs."""
-    lines = [f"# {TITLE}", "", describe_sample(appendix), "", "## Notes", ""]
-    lines += [f"- {_escape(note)}" for note in appendix.notes]
-    lines += ["", "## The values", "", *_write_pixels(appendix)]
+def write_markdown(appendix: Appendix, *, title: str | None = TITLE, level: int = 1) -> str:
+    """Write the appendix as Markdown with tables and LaTeX between dollar signs.
+
+    ``level`` is the level of the title's heading, and sections are one level deeper; without a ``title`` only
+    its line is left out.
+    """
+    marks = "#" * level
+    lines = [f"{marks} {title}", ""] if title else []
+    lines += [describe_sample(appendix), "", f"{marks}# Notes", ""]
+    lines += [f"- {escape(note)}" for note in appendix.notes]
+    lines += ["", f"{marks}# The values", "", *_write_pixels(appendix)]
     for name in NORMALIZATIONS:
-        lines += ["", *_write_section(appendix, name)]
+        lines += ["", *_write_section(appendix, name, marks=f"{marks}#")]
     return "\n".join(lines) + "\n"
 
 
-def _write_section(appendix: Appendix, name: Normalization) -> list[str]:
+def _write_section(appendix: Appendix, name: Normalization, *, marks: str) -> list[str]:
     sets, words = appendix.sets[name], DESCRIPTIONS[name]
-    lines = [f"## {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
+    lines = [f"{marks} {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
     if any(one.uses_filled_in for one in sets):
         lines += ["", "\\* contains filled-in values."]
-    lines += ["", "### Working", ""]
+    lines += ["", f"{marks}# Working", ""]
     if describe_rest(sets):
         lines += [describe_rest(sets), ""]
     first, *others = sets[:MAX_WORKED_SETS]
-    lines += [f"#### {_write_label(first)}", ""]
+    lines += [f"{marks}## {_write_label(first)}", ""]
     for number, step in enumerate(write_steps(first, notation=Latex()), start=1):
         lines.append(f"{number}. **{step.name}**: {step.words} ${' '.join(step.pieces)}$")
     for one in others:
-        lines += ["", f"#### {_write_label(one)}", "", "$$", write_latex(one), "$$"]
-    return [*lines, "", "### Normalized", "", *_write_normalized(appendix, name)]
+        lines += ["", f"{marks}## {_write_label(one)}", "", "$$", write_latex(one), "$$"]
+    return [*lines, "", f"{marks}# Normalized", "", *_write_normalized(appendix, name)]
 
 
 def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
@@ -141,8 +148,8 @@ def _write_normalized(appendix: Appendix, name: Normalization) -> list[str]:
 
 
 def _write_blocks(appendix: Appendix, blocks: list[list[list[list[str]]]]) -> list[str]:
-    """One table row an image, one column a channel, the block's rows on lines of their own."""
-    names = [_escape(name) for name in appendix.sample.channel_names]
+    """Write one table row per image and one column per channel, each row of a block on its own line."""
+    names = [escape(name) for name in appendix.sample.channel_names]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for number, image in enumerate(blocks, start=1):
         cells = ["<br>".join(" ".join(row) for row in channel) for channel in image]
@@ -151,11 +158,4 @@ def _write_blocks(appendix: Appendix, blocks: list[list[list[list[str]]]]) -> li
 
 
 def _write_label(one: StatisticsSet) -> str:
-    return _escape(one.label) + (" \\*" if one.uses_filled_in else "")
-
-
-def _escape(text: str) -> str:
-    """Keep Markdown from reading a plain sentence's characters as markup."""
-    for character in "\\`*_|<>$":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return escape(one.label) + (" \\*" if one.uses_filled_in else "")

@@ -1,8 +1,10 @@
 """An experiment's comparison as one document."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS, DatasetInfo
@@ -10,11 +12,11 @@ from lab.errors import DatasetUnavailableError
 from lab.runs.records import ExperimentRecord, read_metrics
 from lab.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
 from lab.wording import join_words
-from service.comparison.disagreement import count_only_correct
+from service.comparison.disagreement import count_only_correct, read_correctness
 from service.comparison.effects import compare_factors
 from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
-from service.comparison.scores import Metric, Scores, collect_scores
+from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
 from service.comparison.verdicts import describe_reach
 from service.mistakes.test_images import TestImages
 from service.results.runs import summarize_run
@@ -45,8 +47,12 @@ def compare_experiment(
     *,
     metric: Metric = "final_test_accuracy",
     reference: str | None = None,
+    is_correct: Mapping[int, NDArray[np.bool_]] | None = None,
 ) -> ComparisonOut:
     """Compare an experiment's configurations: all pairs, or each with ``reference``.
+
+    ``is_correct`` tells by run id which test images (N,) the completed runs classify correctly; it is read
+    from the database if not given.
 
     Raises:
         InvalidRequestError: there are too many pairs, or no configuration is called ``reference``.
@@ -59,7 +65,9 @@ def compare_experiment(
     only_correct = None
     if metric == "final_test_accuracy":
         try:
-            only_correct = count_only_correct(session, test_images, experiment.runs, labels=scores.labels)
+            if is_correct is None:
+                is_correct = read_correctness(session, test_images, experiment)
+            only_correct = count_only_correct(experiment, is_correct)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
     return ComparisonOut(
@@ -82,7 +90,7 @@ def compare_experiment(
 def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric) -> dict[int, float | None]:
     """Each run's figure by its id."""
     if metric == "final_test_accuracy":
-        return {run.id: run.last_metric.test_accuracy if run.last_metric else None for run in experiment.runs}
+        return read_final_accuracies(experiment)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     return {row.run_id: row.test_accuracy_at_best_validation for row in rows}

@@ -1,49 +1,49 @@
-"""How often only one of two configurations reads a test image right."""
+"""Count the test images that only one of two configurations classifies correctly."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from lab.runs.predictions import read_log_probabilities
-from lab.runs.records import RunRecord
+from lab.runs.predictions import stream_log_probabilities
+from lab.runs.records import ExperimentRecord
 from service.mistakes.test_images import TestImages
 
 
-def read_correctness(session: Session, test_images: TestImages, run: RunRecord) -> NDArray[np.bool_]:
-    """Which test images the trained network reads right, (N,).
+def read_correctness(
+    session: Session, test_images: TestImages, experiment: ExperimentRecord
+) -> dict[int, NDArray[np.bool_]]:
+    """Read, by run id, which test images (N,) each completed run classifies correctly.
 
     Raises:
-        RunNotFinishedError: the run has not completed.
-        DatasetUnavailableError: the true classes are not at hand.
+        DatasetUnavailableError: the true classes cannot be read.
     """
-    _, labels = test_images.read(run.config.dataset)
-    is_correct: NDArray[np.bool_] = read_log_probabilities(session, run).argmax(axis=1) == labels
-    return is_correct
+    _, labels = test_images.read(experiment.dataset)
+    run_ids = [run.id for run in experiment.runs if run.is_completed]
+    return {
+        run_id: log_probabilities.argmax(axis=1) == labels
+        for run_id, log_probabilities in stream_log_probabilities(session, run_ids)
+    }
 
 
 def count_only_correct(
-    session: Session, test_images: TestImages, runs: Sequence[RunRecord], *, labels: Sequence[str]
+    experiment: ExperimentRecord, is_correct: Mapping[int, NDArray[np.bool_]]
 ) -> NDArray[np.int64]:
-    """``counts[i, j]``: images that configuration i reads right and j wrong, over all seeds both completed.
+    """Count in ``counts[i, j]`` the images that configuration i classifies correctly and j does not.
 
-    Each run's answers are read once, and of one seed's runs at a time no more is kept than a bit an image.
-
-    Raises:
-        DatasetUnavailableError: the true classes are not at hand.
+    Summed over the seeds that both have completed.
     """
-    rows = {label: row for row, label in enumerate(labels)}
-    by_seed: dict[int, list[RunRecord]] = defaultdict(list)
-    for run in runs:
-        if run.is_completed:
-            by_seed[run.config.seed].append(run)
-    counts = np.zeros((len(labels), len(labels)), dtype=np.int64)
-    for of_seed in by_seed.values():
-        is_correct = np.stack([read_correctness(session, test_images, run) for run in of_seed])
+    rows = {configuration.label: row for row, configuration in enumerate(experiment.configurations)}
+    run_ids_by_seed: dict[int, dict[int, int]] = defaultdict(dict)
+    for run in experiment.runs:
+        if run.id in is_correct:
+            run_ids_by_seed[run.config.seed][rows[run.config.label]] = run.id
+    counts = np.zeros((len(rows), len(rows)), dtype=np.int64)
+    for run_ids in run_ids_by_seed.values():
+        correct = np.stack([is_correct[run_id] for run_id in run_ids.values()])
         # A sum of at most N ones is exact in float32, whose matrix product is the fast one.
-        only_first = is_correct.astype(np.float32) @ (~is_correct).astype(np.float32).T
-        places = [rows[run.config.label] for run in of_seed]
-        counts[np.ix_(places, places)] += only_first.astype(np.int64)
+        only_first = correct.astype(np.float32) @ (~correct).astype(np.float32).T
+        counts[np.ix_(list(run_ids), list(run_ids))] += only_first.astype(np.int64)
     return counts

@@ -1,5 +1,6 @@
-"""An experiment's figures, a row a configuration and a column a seed."""
+"""Scores of an experiment: one row per configuration, one column per seed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """``values[i, j]``: what configuration i came to on seed j; NaN where its run has not completed."""
+    """``values[i, j]`` is the score of configuration i with seed j; NaN where the run has not completed."""
 
     configs: list[RunConfig]
     seeds: list[int]
@@ -26,17 +27,17 @@ class Scores:
 
     @property
     def labels(self) -> list[str]:
-        """The configurations' names, unlike each other."""
+        """The configurations' labels, all different."""
         return [config.label for config in self.configs]
 
     def combine(self, weights: dict[int, float]) -> NDArray[np.float64]:
-        """The weighted sum of configurations on each seed that all of them have completed."""
+        """Sum the weighted scores of configurations for each seed that all of them have completed."""
         total = sum(weight * self.values[index] for index, weight in weights.items())
         combined: NDArray[np.float64] = np.asarray(total, dtype=np.float64)
         return combined[~np.isnan(combined)]
 
     def describe_unfinished(self, indices: tuple[int, ...] | None = None) -> str | None:
-        """Which runs, of some configurations or all, are left out as not completed; None if none is."""
+        """Name the runs that are left out as not completed, of some or all configurations; None if none."""
         labels = {
             self.labels[index] for index in (indices if indices is not None else range(len(self.labels)))
         }
@@ -60,22 +61,23 @@ class Scores:
         return note
 
 
-def collect_scores(experiment: ExperimentRecord, values: dict[int, float | None]) -> Scores:
-    """Arrange the runs' figures, given by run id, by configuration and seed; only completed runs count."""
-    configs: dict[str, RunConfig] = {}
-    for run in experiment.runs:
-        configs.setdefault(run.config.label, run.config)
-    labels = list(configs)
+def read_final_accuracies(experiment: ExperimentRecord) -> dict[int, float | None]:
+    """Read each run's final test accuracy, by run id."""
+    return {run.id: run.last_metric.test_accuracy if run.last_metric else None for run in experiment.runs}
+
+
+def collect_scores(experiment: ExperimentRecord, values: Mapping[int, float | None]) -> Scores:
+    """Arrange the completed runs' values, given by run id, by configuration and seed."""
     seeds = sorted({run.config.seed for run in experiment.runs})
-    rows = {label: row for row, label in enumerate(labels)}
     columns = {seed: column for column, seed in enumerate(seeds)}
-    table = np.full((len(labels), len(seeds)), np.nan)
-    for run in experiment.runs:
-        value = values.get(run.id)
-        if run.is_completed and value is not None:
-            table[rows[run.config.label], columns[run.config.seed]] = value
+    table = np.full((len(experiment.configurations), len(seeds)), np.nan)
+    for row, configuration in enumerate(experiment.configurations):
+        for run in configuration.runs:
+            value = values.get(run.id)
+            if run.is_completed and value is not None:
+                table[row, columns[run.config.seed]] = value
     return Scores(
-        configs=list(configs.values()),
+        configs=[configuration.config for configuration in experiment.configurations],
         seeds=seeds,
         values=table,
         unfinished=[run for run in experiment.runs if not run.is_completed],

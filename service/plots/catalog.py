@@ -1,19 +1,18 @@
-"""An experiment's plots by name, each drawn when it is asked for."""
+"""Catalog of an experiment's plots, each drawn on request."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import get_args
+from typing import Literal, get_args
 
 from matplotlib.figure import Figure
-from sqlalchemy.orm import Session
 
+from lab.database.tables import EpochMetric
 from lab.errors import InvalidRequestError, NotFoundError
-from lab.experiments.configs import NORMALIZATIONS
-from lab.runs.records import ExperimentRecord, read_metrics
+from lab.runs.records import ExperimentRecord
 from service.comparison.pairs import MAX_PAIRS, compare_pairs
 from service.comparison.schemas import PairOut
-from service.comparison.scores import collect_scores
+from service.comparison.scores import collect_scores, read_final_accuracies
 from service.plots.batch_sizes import draw_batch_sizes
 from service.plots.curves import (
     METRIC_TITLES,
@@ -26,7 +25,6 @@ from service.plots.curves import (
 )
 from service.plots.groups import (
     describe_differences,
-    group_by_label,
     make_batch_size_points,
     make_curves,
     rank_configurations,
@@ -35,101 +33,122 @@ from service.plots.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plots.ranking import draw_ranking
 from service.plots.verdict_matrix import Verdict, draw_verdicts
 
-# What belongs to the normalization itself, and so does not part panels that compare normalizations.
+Size = Literal["small", "half", "page"]
+
+# Factors of the normalization itself do not divide panels that compare normalizations.
 OF_NORMALIZATION = ("normalization", "groups", "affine", "penalize")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A plot: its name in addresses, its title, its size on a sheet of paper, and how to draw it.
+
+    A small one may stand beside another; two of half a page fill a sheet.
+    """
+
+    name: str
+    title: str
+    draw: Callable[[], Figure]
+    size: Size = "page"
 
 
 class PlotCatalog:
     """The plots of an experiment, or of its runs with some normalizations.
 
-    Verdicts are corrected for all of the experiment's pairs, also where not all are shown. ``is_compact``
-    draws curves on one panel small.
+    ``read_metrics`` gives each run's recorded epochs by run id; it is called when a curve is drawn.
+    ``pairs`` are the experiment's judged pairs, judged here if not given. Verdicts are corrected for all of
+    the experiment's pairs, even where not all are shown. ``is_compact`` draws curves on one panel small.
 
     Raises:
-        InvalidRequestError: a normalization that is not there.
+        InvalidRequestError: the experiment has no run with these normalizations.
     """
 
     def __init__(
         self,
-        session: Session,
         experiment: ExperimentRecord,
         *,
-        normalizations: str | None = None,
+        read_metrics: Callable[[], Mapping[int, Sequence[EpochMetric]]],
+        pairs: Sequence[PairOut] | None = None,
+        normalizations: Collection[str] | None = None,
         is_compact: bool = False,
     ) -> None:
-        self._session = session
+        self._read_metrics = read_metrics
+        self._judged_pairs = pairs
         self._is_compact = is_compact
         self._whole = experiment
         self._experiment = select_runs(experiment, normalizations)
         self._num_unfinished = sum(not run.is_completed for run in self._experiment.runs)
-        self._configs = [runs[0].config for runs in group_by_label(self._experiment.runs).values()]
+        self._configs = [configuration.config for configuration in self._experiment.configurations]
 
     @cached_property
-    def titles(self) -> dict[str, str]:
-        """What each plot shows, by its name."""
-        return {name: title for name, (title, _) in self._plots.items()}
+    def plots(self) -> dict[str, Plot]:
+        """The plots by name."""
+        return {plot.name: plot for plot in self._list_plots()}
 
-    def is_small(self, name: str) -> bool:
-        """Whether the plot is drawn small enough to stand beside another."""
-        is_one_panel = not name.startswith("mean-") or len(self._configs) <= MOST_IN_ONE_PANEL
-        is_curve = name.startswith(("run-", "mean-")) or name in METRIC_TITLES
-        return self._is_compact and is_one_panel and is_curve
-
-    def draw(self, name: str) -> Figure:
-        """The plot of that name.
+    def find(self, name: str) -> Plot:
+        """Find the plot with that name.
 
         Raises:
-            NotFoundError: there is none of that name.
+            NotFoundError: there is none.
         """
-        if name not in self._plots:
+        if name not in self.plots:
             path = f"/experiments/{self._experiment.id}"
             raise NotFoundError(
-                f"Experiment {self._experiment.id} has no plot {name!r}; GET {path}/plots lists those it has."
+                f"Experiment {self._experiment.id} has no plot {name!r}; GET {path}/plots lists its plots."
             )
-        return self._plots[name][1]()
+        return self.plots[name]
 
-    @cached_property
-    def _plots(self) -> dict[str, tuple[str, Callable[[], Figure]]]:
-        plots: dict[str, tuple[str, Callable[[], Figure]]] = {"overview": ("All curves", self._draw_overview)}
+    def _list_plots(self) -> Iterator[Plot]:
+        small: Size = "small" if self._is_compact else "page"
+        has_seeds = len(self._experiment.runs) > len(self._configs)
+        yield Plot(name="overview", title="All curves", draw=self._draw_overview)
         for metric, title in METRIC_TITLES.items():
-            plots[metric] = (title, partial(self._draw_metric, metric))
-        if len(self._experiment.runs) > len(self._configs):
+            yield Plot(name=metric, title=title, draw=partial(self._draw_metric, metric), size=small)
+        if has_seeds:
+            is_one_panel = len(self._configs) <= MOST_IN_ONE_PANEL
             for metric, title in METRIC_TITLES.items():
-                plots[f"mean-{metric}"] = (f"{title}, mean over seeds", partial(self._draw_means, metric))
-        if len(self._configs) > 1:
-            plots["ranking"] = ("Ranking with intervals", self._draw_ranking)
-        if len(self._configs) > 1 and len(self._whole_labels) ** 2 <= 2 * MAX_PAIRS:
-            plots["verdicts"] = ("Pairwise verdicts", self._draw_verdicts)
-        if len({config.batch_size for config in self._configs}) > 1:
-            plots["batch-size"] = ("Final test accuracy by batch size", self._draw_batch_sizes)
-        if len(self._experiment.runs) > len(self._configs):
-            for place, config in enumerate(self._configs, start=1):
-                draw = partial(self._draw_configuration, config.label)
-                plots[f"configuration-{place}"] = (f"{config.label}: all seeds", draw)
-        for run in self._experiment.runs:
-            label = f"{run.config.label}, seed {run.config.seed}"
-            for quantity in get_args(Quantity):
-                plots[f"run-{run.id}-{quantity}"] = (
-                    f"{label}: {quantity}",
-                    partial(self._draw_run, run.id, quantity),
+                yield Plot(
+                    name=f"mean-{metric}",
+                    title=f"{title}, mean over seeds",
+                    draw=partial(self._draw_means, metric),
+                    size=small if is_one_panel else "page",
                 )
-        return plots
+        if len(self._configs) > 1:
+            yield Plot(name="ranking", title="Ranking with intervals", draw=self._draw_ranking)
+        if len(self._configs) > 1 and len(self._whole.configurations) ** 2 <= 2 * MAX_PAIRS:
+            yield Plot(name="verdicts", title="Pairwise verdicts", draw=self._draw_verdicts)
+        if len({config.batch_size for config in self._configs}) > 1:
+            title = "Final test accuracy by batch size"
+            yield Plot(name="batch-size", title=title, draw=self._draw_batch_sizes)
+        if has_seeds:
+            for place, config in enumerate(self._configs, start=1):
+                yield Plot(
+                    name=f"configuration-{place}",
+                    title=f"{config.label}: all seeds",
+                    draw=partial(self._draw_configuration, config.label),
+                    size="half",
+                )
+        for run in self._experiment.runs:
+            for quantity in get_args(Quantity):
+                yield Plot(
+                    name=f"run-{run.id}-{quantity}",
+                    title=f"{run.config.label}, seed {run.config.seed}: {quantity}",
+                    draw=partial(self._draw_run, run.id, quantity),
+                    size=small,
+                )
 
     @cached_property
     def _curves(self) -> dict[int, RunCurves]:
-        metrics = read_metrics(self._session, [run.id for run in self._experiment.runs])
+        metrics = self._read_metrics()
         return {run.id: make_curves(run, metrics[run.id]) for run in self._experiment.runs}
 
     @cached_property
-    def _whole_labels(self) -> list[str]:
-        return list(group_by_label(self._whole.runs))
-
-    @cached_property
-    def _pairs(self) -> list[PairOut]:
-        accuracies = {
-            run.id: run.last_metric.test_accuracy if run.last_metric else None for run in self._whole.runs
-        }
-        return compare_pairs(collect_scores(self._whole, accuracies), only_correct=None)
+    def _pairs(self) -> Sequence[PairOut]:
+        if self._judged_pairs is not None:
+            return self._judged_pairs
+        return compare_pairs(
+            collect_scores(self._whole, read_final_accuracies(self._whole)), only_correct=None
+        )
 
     def _draw_overview(self) -> Figure:
         return draw_overview(list(self._curves.values()), title=self._experiment.name)
@@ -177,24 +196,18 @@ class PlotCatalog:
         return draw_run(self._curves[run_id], quantity=quantity, is_compact=self._is_compact)
 
 
-def select_runs(experiment: ExperimentRecord, normalizations: str | None) -> ExperimentRecord:
-    """The experiment with only the runs of these normalizations, comma-separated; all if None.
+def select_runs(experiment: ExperimentRecord, normalizations: Collection[str] | None) -> ExperimentRecord:
+    """Return the experiment with only the runs of these normalizations; with all if None.
 
     Raises:
-        InvalidRequestError: a name that is no normalization, or none that the experiment has.
+        InvalidRequestError: the experiment has no run with these normalizations.
     """
     if normalizations is None:
         return experiment
-    wanted = {name.strip() for name in normalizations.split(",")}
-    if unknown := wanted.difference(NORMALIZATIONS):
-        raise InvalidRequestError(
-            f"normalizations has {min(unknown)!r}; it can have {', '.join(NORMALIZATIONS)}, "
-            "separated by commas."
-        )
-    runs = [run for run in experiment.runs if run.config.normalization in wanted]
+    runs = [run for run in experiment.runs if run.config.normalization in normalizations]
     if not runs:
-        present = dict.fromkeys(run.config.normalization for run in experiment.runs)
+        present = ", ".join(dict.fromkeys(run.config.normalization for run in experiment.runs))
         raise InvalidRequestError(
-            f"Experiment {experiment.id} has no run with {normalizations}; it has {', '.join(present)}."
+            f"Experiment {experiment.id} has no run with {', '.join(normalizations)}; it has {present}."
         )
     return replace(experiment, runs=runs)

@@ -1,4 +1,4 @@
-"""An experiment's runs as figures take them: by configuration, by batch size, by what sets them apart."""
+"""Runs grouped as plots need them: by configuration, by batch size, by their differences."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,8 @@ from service.plots.curves import RunCurves
 from service.plots.ranking import RankedConfiguration
 
 
-def group_by_label(runs: Sequence[RunRecord]) -> dict[str, list[RunRecord]]:
-    """Each configuration's label with its runs, which differ in the seed alone."""
-    groups: dict[str, list[RunRecord]] = {}
-    for run in runs:
-        groups.setdefault(run.config.label, []).append(run)
-    return groups
-
-
 def make_curves(run: RunRecord, metrics: Sequence[EpochMetric]) -> RunCurves:
-    """The run's recorded epochs as lists."""
+    """Make lists of the run's recorded epochs."""
     config = run.config
     return RunCurves(
         run_id=run.id,
@@ -40,41 +32,41 @@ def make_curves(run: RunRecord, metrics: Sequence[EpochMetric]) -> RunCurves:
 
 
 def rank_configurations(experiment: ExperimentRecord) -> list[RankedConfiguration]:
-    """Each configuration with a completed run and their final accuracies, the best mean first."""
+    """Rank the configurations that have completed runs by their mean final accuracy, best first."""
     ranked = [
         RankedConfiguration(
-            label=label,
-            normalization=runs[0].config.normalization,
+            label=configuration.label,
+            normalization=configuration.config.normalization,
             accuracies=accuracies,
         )
-        for label, runs in group_by_label(experiment.runs).items()
-        if (accuracies := _list_accuracies(runs))
+        for configuration in experiment.configurations
+        if (accuracies := _list_accuracies(configuration.runs))
     ]
     return sorted(ranked, key=lambda one: -sum(one.accuracies) / len(one.accuracies))
 
 
 def make_batch_size_points(experiment: ExperimentRecord) -> list[BatchSizePoint]:
-    """Each configuration at its batch size, on the line of those that differ in nothing else."""
-    groups = group_by_label(experiment.runs)
-    names = describe_differences([runs[0].config for runs in groups.values()], leave_out=("batch_size",))
+    """Place each configuration at its batch size, on the line of those that differ in nothing else."""
+    configs = [configuration.config for configuration in experiment.configurations]
+    names = describe_differences(configs, leave_out=("batch_size",))
     return [
         BatchSizePoint(
             line=Configuration(
-                label=names[label],
-                normalization=runs[0].config.normalization,
-                penalty=runs[0].config.penalty,
+                label=names[configuration.label],
+                normalization=configuration.config.normalization,
+                penalty=configuration.config.penalty,
             ),
-            batch_size=runs[0].config.batch_size,
-            accuracies=_list_accuracies(runs),
+            batch_size=configuration.config.batch_size,
+            accuracies=_list_accuracies(configuration.runs),
         )
-        for label, runs in groups.items()
+        for configuration in experiment.configurations
     ]
 
 
 def describe_differences(configs: Sequence[RunConfig], *, leave_out: Sequence[str]) -> dict[str, str]:
-    """By each configuration's label, its levels of the factors that vary, but those left out, in words.
+    """Describe each configuration, by label, by its levels of the factors that vary.
 
-    Configurations that differ in nothing but the factors left out get the same words.
+    Configurations that differ only in the factors left out get the same words.
     """
     settings = [read_settings(config) for config in configs]
     varying = [
@@ -98,5 +90,5 @@ def _describe(name: str, value: object) -> str:
 
 
 def _list_accuracies(runs: Sequence[RunRecord]) -> list[float]:
-    """Final test accuracies of the completed ones."""
+    """List the final test accuracies of the completed runs."""
     return [run.last_metric.test_accuracy for run in runs if run.is_completed and run.last_metric]

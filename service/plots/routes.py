@@ -1,46 +1,94 @@
-"""An experiment's curves and comparisons, drawn."""
+"""Plots of an experiment: the index, and each plot as PNG, SVG or PDF."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Response
+from pydantic import BaseModel
 
-from lab.errors import NotFoundError
-from lab.runs.records import read_experiment
-from service.dependencies import DRAWING, RowId, SessionDep
+from lab.errors import InvalidRequestError, NotFoundError
+from lab.experiments.configs import NORMALIZATIONS
+from lab.runs.records import read_metrics
+from service.dependencies import DRAWING, ExperimentDep, SessionDep
 from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, respond_with_figure
 from service.plots.catalog import PlotCatalog
 
 router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"], dependencies=[DRAWING])
 
-Normalizations = Annotated[
-    str | None, Query(description="Comma-separated; only the runs with one of these are drawn.")
-]
+
+class PlotOut(BaseModel):
+    """A plot and its address."""
+
+    name: str
+    title: str
+    url: str
 
 
-@router.get("", response_model=None, responses={200: {"content": {"image/png": {}}}})
+class PlotsOut(BaseModel):
+    """The plots of an experiment; the ending of an address chooses the format."""
+
+    plots: list[PlotOut]
+    formats: list[str]
+
+
+def read_normalizations(
+    normalizations: Annotated[
+        str | None, Query(description="Comma-separated; only the runs with one of these are drawn.")
+    ] = None,
+) -> tuple[str, ...] | None:
+    """Read the list of normalizations.
+
+    Raises:
+        InvalidRequestError: a name that is no normalization.
+    """
+    if normalizations is None:
+        return None
+    names = tuple(name.strip() for name in normalizations.split(","))
+    if unknown := set(names).difference(NORMALIZATIONS):
+        raise InvalidRequestError(
+            f"normalizations has {min(unknown)!r}; it can have {', '.join(NORMALIZATIONS)}, "
+            "separated by commas."
+        )
+    return names
+
+
+NormalizationsDep = Annotated[tuple[str, ...] | None, Depends(read_normalizations)]
+
+
+def open_catalog(
+    experiment: ExperimentDep, session: SessionDep, normalizations: NormalizationsDep
+) -> PlotCatalog:
+    """Make the catalog of the experiment named in the path."""
+    read = partial(read_metrics, session, [run.id for run in experiment.runs])
+    return PlotCatalog(experiment, read_metrics=read, normalizations=normalizations)
+
+
+CatalogDep = Annotated[PlotCatalog, Depends(open_catalog)]
+
+
+@router.get("", response_model=PlotsOut, responses={200: {"content": {"image/png": {}}}})
 def show_plots(
-    experiment_id: RowId,
-    session: SessionDep,
-    normalizations: Normalizations = None,
+    experiment: ExperimentDep,
+    catalog: CatalogDep,
+    normalizations: NormalizationsDep,
     accept: Annotated[str, Header()] = "",
-) -> Response | dict[str, Any]:
-    """What plots there are; with ``Accept: image/png`` the overview itself.
+) -> Response | PlotsOut:
+    """List the plots; with `Accept: image/png`, draw the overview.
 
-    Those of means and intervals are there where a configuration has several seeds, `ranking` and `verdicts`
+    Plots of means and intervals exist where a configuration has several seeds, `ranking` and `verdicts`
     where there are several configurations, `batch-size` where it varies.
     """
-    catalog = PlotCatalog(session, read_experiment(session, experiment_id), normalizations=normalizations)
     if accept.split(",")[0].split(";")[0].strip() in ("image/png", "image/*"):
-        return respond_with_figure(catalog.draw("overview"))
-    base = f"/experiments/{experiment_id}/plots"
-    suffix = f"?normalizations={normalizations}" if normalizations else ""
-    return {
-        "plots": [
-            {"name": name, "title": title, "url": f"{base}/{name}.png{suffix}"}
-            for name, title in catalog.titles.items()
+        return respond_with_figure(catalog.find("overview").draw())
+    base = f"/experiments/{experiment.id}/plots"
+    suffix = f"?normalizations={','.join(normalizations)}" if normalizations else ""
+    return PlotsOut(
+        plots=[
+            PlotOut(name=plot.name, title=plot.title, url=f"{base}/{plot.name}.png{suffix}")
+            for plot in catalog.plots.values()
         ],
-        "formats": list(IMAGE_FORMATS),
-    }
+        formats=list(IMAGE_FORMATS),
+    )
 
 
 @router.get(
@@ -48,14 +96,10 @@ def show_plots(
     response_class=Response,
     responses={200: {"content": {media_type: {} for media_type in MEDIA_TYPES.values()}}},
 )
-def draw_plot(
-    experiment_id: RowId, filename: str, session: SessionDep, normalizations: Normalizations = None
-) -> Response:
-    """One plot, as PNG, SVG or PDF by its ending."""
+def draw_plot(filename: str, catalog: CatalogDep) -> Response:
+    """Draw one plot, as PNG, SVG or PDF by its ending."""
     name, _, ending = filename.rpartition(".")
     image_format = next((known for known in IMAGE_FORMATS if known == ending), None)
     if image_format is None:
         raise NotFoundError(f"There is no plot {filename}; a name ends in .{', .'.join(IMAGE_FORMATS)}.")
-    catalog = PlotCatalog(session, read_experiment(session, experiment_id), normalizations=normalizations)
-    figure = catalog.draw(name)
-    return respond_with_figure(figure, image_format=image_format)
+    return respond_with_figure(catalog.find(name).draw(), image_format=image_format)

@@ -1,11 +1,15 @@
-"""What a report is made of, before it is written as HTML or Markdown. Text is plain: writers escape it."""
+"""Building blocks of a report, before it is written as HTML or Markdown. Text is plain; writers escape it."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
-Size = Literal["small", "half", "page"]
+from markupsafe import Markup
+
+from service.plots.catalog import Size
+
 NUMBER = re.compile(r"$|–$|[+−-]?\d")
 
 
@@ -25,19 +29,51 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Bullets:
-    """Sentences one below the other; ``is_caution`` marks what limits the figures around them."""
+    """A list of sentences; ``is_caution`` marks limits of the numbers around it."""
 
     items: Sequence[str]
     is_caution: bool = False
 
 
+class Standing(Enum):
+    """How far the data support a claim: its words and its tone."""
+
+    SUPPORTED = ("supported", "yes")
+    SUPPORTED_IN_PART = ("supported in part", "part")
+    CONTRADICTED = ("contradicted", "no")
+    CONTRADICTED_IN_PART = ("contradicted in part", "no")
+    NOT_SUPPORTED = ("not supported: no difference found", "open")
+    BETTER_THAN_ALL = ("better than all others", "yes")
+    BETTER_THAN_SOME = ("better than some", "yes")
+    YES = ("yes", "yes")
+    NO_DIFFERENCE_FOUND = ("no difference found", "open")
+    CANNOT_CONCLUDE = ("cannot conclude", "open")
+    AGREES = ("agrees", "yes")
+    AGREES_IN_PART = ("agrees in part", "part")
+    DISAGREES = ("disagrees", "no")
+    NOT_COMPARABLE = ("cannot be compared", "open")
+    RULED_OUT = ("ruled out here", "yes")
+    DOUBT_REMAINS = ("the doubt remains", "open")
+    NO_DATA = ("no data yet", "open")
+
+    def __init__(self, words: str, tone: Literal["yes", "part", "no", "open"]) -> None:
+        self.words = words
+        self.tone = tone
+
+
 @dataclass(frozen=True)
 class Finding:
-    """A claim and what the data say of it. ``standing`` is a word or two, such as supported."""
+    """A claim and how far the data support it, in sentences; ``detail`` replaces the standing's words."""
 
     claim: str
-    standing: str
+    standing: Standing
     words: Sequence[str]
+    detail: str | None = None
+
+    @property
+    def words_of_standing(self) -> str:
+        """The standing in words."""
+        return self.detail or self.standing.words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +86,7 @@ class Table:
 
     @property
     def is_numeric(self) -> list[bool]:
-        """Whether each column holds figures alone, which stand one below the other at the right."""
+        """Tells for each column whether it holds only numbers, which are aligned right."""
         columns = zip(*self.rows, strict=True)
         return [all(NUMBER.match(cell) for cell in column) for column in columns] or [False] * len(
             self.headings
@@ -59,9 +95,9 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure: where the service draws it, and how to draw it here. ``draw`` gives the bytes of the file.
+    """A figure: where the service draws it, and how to draw it here; ``draw`` returns the file's bytes.
 
-    A small one may stand beside the next; two of half a page go on one sheet of paper.
+    A small one may stand beside the next; two of half a page fill a sheet of paper.
     """
 
     title: str
@@ -73,16 +109,16 @@ class Picture:
 
 @dataclass(frozen=True)
 class Code:
-    """Something to copy, line by line."""
+    """Code to copy."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A part that another module has written in both ways."""
+    """A part that another module has written, as an HTML fragment and as Markdown."""
 
-    html: str
+    html: Markup
     markdown: str
 
 
@@ -100,7 +136,7 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The whole document. ``facts`` are name and value; ``missing`` says what is not there yet."""
+    """The whole document; ``facts`` are names and values, ``missing`` says what is not available yet."""
 
     title: str
     facts: Sequence[tuple[str, str]]

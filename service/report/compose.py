@@ -43,7 +43,7 @@ def _list_facts(material: Material) -> list[tuple[str, str]]:
         ("Experiment", f"{experiment.id}" + (f", preset {experiment.preset}" if experiment.preset else "")),
         ("Data set", material.dataset.title),
         ("Status", experiment.status),
-        ("Configurations", str(len(material.configurations))),
+        ("Configurations", str(len(material.experiment.configurations))),
         ("Seeds", str(len(material.seeds))),
         ("Epochs", " or ".join(map(str, epochs)) if len(epochs) <= 3 else f"{epochs[0]} to {epochs[-1]}"),
         ("Submitted", f"{experiment.created_at:%Y-%m-%d %H:%M} UTC"),

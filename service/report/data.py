@@ -1,8 +1,7 @@
-"""Everything a report is written from, read at one go."""
+"""Data of a report, read once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,7 +15,6 @@ from service.comparison.schemas import ComparisonOut
 from service.mistakes.answers import Answers, read_answers
 from service.mistakes.test_images import TestImages
 from service.plots.catalog import PlotCatalog
-from service.plots.groups import group_by_label
 from service.report.repeat_request import find_repeating_request
 from service.results.configurations import ConfigurationResult, summarize_configurations
 from service.results.runs import ResultRow, summarize_run
@@ -27,11 +25,11 @@ MOST_SMALL_LINES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """An experiment and what was made of it.
+    """An experiment with its results, comparison, predictions and plots.
 
     ``catalog_without_instance`` is None where leaving instance normalization out would change nothing or
-    leave nothing. ``answers`` and ``comparison`` are None where they cannot be had, and ``gaps`` says why.
-    ``repeating_request`` is None where no request of this version means the same runs.
+    leave nothing. ``answers`` and ``comparison`` are None where they are not available; ``gaps`` says why.
+    ``repeating_request`` is None if no request of this version means the same runs.
     """
 
     experiment: ExperimentRecord
@@ -48,51 +46,67 @@ class Material:
 
     @property
     def dataset(self) -> DatasetInfo:
-        """The data set it was trained and tested on."""
+        """The data set of the experiment."""
         return DATASETS[self.experiment.dataset]
 
-    @cached_property
-    def configurations(self) -> dict[str, list[RunRecord]]:
-        """Each configuration's label with its runs."""
-        return group_by_label(self.experiment.runs)
+    @property
+    def normalizations_without_instance(self) -> list[str]:
+        """The normalizations of the experiment, leaving out instance."""
+        present = dict.fromkeys(run.config.normalization for run in self.experiment.runs)
+        return [name for name in present if name != "instance"]
 
     @property
     def completed(self) -> list[RunRecord]:
-        """Runs whose figures are final."""
+        """The completed runs."""
         return [run for run in self.experiment.runs if run.is_completed]
 
     @property
     def seeds(self) -> list[int]:
-        """All seeds that occur."""
+        """All seeds of the experiment."""
         return sorted({run.config.seed for run in self.experiment.runs})
 
     @property
     def ranked(self) -> list[ConfigurationResult]:
-        """Configurations with a completed run, the best mean final test accuracy first."""
+        """Configurations with a completed run, by their mean final test accuracy, best first."""
         finished = [result for result in self.results if result.final_test_accuracy]
         return sorted(finished, key=lambda result: -_read_mean(result))
 
 
 def collect_material(session: Session, test_images: TestImages, experiment_id: int) -> Material:
-    """Read the experiment and compare its configurations.
+    """Read the experiment and compare its configurations; metrics and predictions are read once.
 
     Raises:
-        NotFoundError: there is none of that id.
+        NotFoundError: there is no experiment with that id.
     """
     experiment = read_experiment(session, experiment_id)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     request = find_experiment(session, experiment_id).request
     gaps: list[str] = []
-    answers = comparison = None
+    answers = comparison = is_correct = None
     try:
         answers = read_answers(session, test_images, experiment)
+        is_correct = {
+            run.id: ~is_missed for run, is_missed in zip(answers.runs, answers.is_missed, strict=True)
+        }
     except DatasetUnavailableError as error:
         gaps.append(f"Misclassified images are not shown: {error}")
     try:
-        comparison = compare_experiment(session, test_images, experiment)
+        comparison = compare_experiment(session, test_images, experiment, is_correct=is_correct)
     except InvalidRequestError as error:
         gaps.append(f"Pairs are not compared: {error}")
+
+    def make_catalog(normalizations: Collection[str] | None = None) -> PlotCatalog:
+        return PlotCatalog(
+            experiment,
+            read_metrics=lambda: metrics,
+            pairs=comparison.pairs if comparison else None,
+            normalizations=normalizations,
+            is_compact=len(experiment.configurations) <= MOST_SMALL_LINES,
+        )
+
+    present = {run.config.normalization for run in experiment.runs}
+    others = present - {"instance"}
     return Material(
         experiment=experiment,
         request=request,
@@ -102,22 +116,10 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
         warnings=find_warnings([run.config for run in experiment.runs]),
         comparison=comparison,
         answers=answers if answers and answers.runs else None,
-        catalog=PlotCatalog(session, experiment, is_compact=_is_small(experiment)),
-        catalog_without_instance=_leave_instance_out(session, experiment),
+        catalog=make_catalog(),
+        catalog_without_instance=make_catalog(others) if others and others != present else None,
         gaps=gaps,
     )
-
-
-def _leave_instance_out(session: Session, experiment: ExperimentRecord) -> PlotCatalog | None:
-    present = dict.fromkeys(run.config.normalization for run in experiment.runs)
-    others = [name for name in present if name != "instance"]
-    if "instance" not in present or not others:
-        return None
-    return PlotCatalog(session, experiment, normalizations=",".join(others), is_compact=_is_small(experiment))
-
-
-def _is_small(experiment: ExperimentRecord) -> bool:
-    return len(group_by_label(experiment.runs)) <= MOST_SMALL_LINES
 
 
 def _read_mean(result: ConfigurationResult) -> float:

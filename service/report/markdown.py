@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from service.markdown import escape, write_table
 from service.report.blocks import (
     Block,
     Bullets,
@@ -15,11 +16,9 @@ from service.report.blocks import (
     Table,
 )
 
-SPECIAL = str.maketrans({character: f"\\{character}" for character in "\\`*_|<>[]$#"})
-
 
 def write_markdown(report: Report, *, base_url: str) -> str:
-    """The whole report; ``base_url`` is where the figures are."""
+    """Write the whole report; ``base_url`` is the service's address, for links to figures."""
     parts = [f"# {escape(report.title)}"]
     parts.append("\n".join(f"- {escape(name)}: {escape(value)}" for name, value in report.facts))
     if report.missing:
@@ -31,11 +30,6 @@ def write_markdown(report: Report, *, base_url: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def escape(text: str) -> str:
-    """The text on one line, no character of it read as markup."""
-    return " ".join(text.split()).translate(SPECIAL)
-
-
 def _write_block(block: Block, base_url: str) -> Iterator[str]:
     match block:
         case Heading(text):
@@ -45,9 +39,9 @@ def _write_block(block: Block, base_url: str) -> Iterator[str]:
         case Bullets(items, is_caution):
             mark = "> " if is_caution else ""
             yield "\n".join(f"{mark}- {escape(item)}" for item in items)
-        case Finding(claim, standing, words):
-            yield f"**{escape(claim)}: {escape(standing)}.**"
-            yield "\n".join(f"- {escape(sentence)}" for sentence in words)
+        case Finding():
+            yield f"**{escape(block.claim)}: {escape(block.words_of_standing)}.**"
+            yield "\n".join(f"- {escape(sentence)}" for sentence in block.words)
         case Code(text):
             yield f"```bash\n{text}\n```"
         case Ready(_, markdown):
@@ -55,13 +49,6 @@ def _write_block(block: Block, base_url: str) -> Iterator[str]:
         case Picture():
             yield f"![{escape(block.title)}]({base_url}{block.path})"
         case Table():
-            yield _write_table(block)
+            yield write_table(block.headings, block.rows, is_numeric=block.is_numeric)
             if block.caption:
                 yield f"*{escape(block.caption)}*"
-
-
-def _write_table(table: Table) -> str:
-    rules = ["---:" if is_numeric else "---" for is_numeric in table.is_numeric]
-    rows = [[escape(cell) for cell in row] for row in table.rows]
-    lines = [[escape(heading) for heading in table.headings], rules, *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

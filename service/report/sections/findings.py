@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lab.wording import count_words, format_points, join_words
 from service.comparison.schemas import AverageEffectOut, ComparisonOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.verdicts import Finding as Judged
-from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Table
+from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Standing, Table
 from service.report.data import Material
 from service.report.sections.leads import Lead, find_lead, write_difference
 from service.report.sections.results import make_plot
@@ -48,7 +48,7 @@ def write_verdicts(material: Material) -> Section:
     blocks: list[Block] = []
     if comparison.warnings:
         blocks.append(Bullets(comparison.warnings, is_caution=True))
-    if "verdicts" in material.catalog.titles:
+    if "verdicts" in material.catalog.plots:
         blocks.append(make_plot(material, "verdicts"))
     blocks += [_tabulate_pairs(material, comparison), *_sum_up_warnings(comparison)]
     if comparison.factors is not None:
@@ -61,25 +61,25 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
     if not others:
         return Paragraph(f"{_describe_accuracy(best)} No other configuration has a completed run yet.")
     leads = [find_lead(comparison, best.label, other.label) for other in others]
-    beaten = [lead for lead in leads if lead.standing == "better"]
+    beaten = [lead for lead in leads if lead.outcome == "better"]
     words = [_describe_accuracy(best)]
     if beaten:
         words.append(f"It is better than {_name(beaten)}.")
-    for standing, claim in (
+    for outcome, claim in (
         ("no_difference_found", "No difference was found between it and"),
         ("cannot_conclude", "The seeds cannot tell whether it is better than"),
         ("worse", "Seed by seed it is worse than"),
     ):
-        if rest := [lead for lead in leads if lead.standing == standing]:
+        if rest := [lead for lead in leads if lead.outcome == outcome]:
             words.append(f"{claim} {_name(rest)}{_give_reason(rest)}.")
-    standing = "cannot conclude"
+    standing, detail = Standing.CANNOT_CONCLUDE, None
     if len(beaten) == len(leads):
-        standing = "better than all others"
+        standing = Standing.BETTER_THAN_ALL
     elif beaten:
-        standing = f"better than {len(beaten)} of {len(leads)}"
-    elif any(lead.standing == "no_difference_found" for lead in leads):
-        standing = "no difference found"
-    return Finding(f"The highest mean is that of {best.label}", standing, words)
+        standing, detail = Standing.BETTER_THAN_SOME, f"better than {len(beaten)} of {len(leads)}"
+    elif any(lead.outcome == "no_difference_found" for lead in leads):
+        standing = Standing.NO_DIFFERENCE_FOUND
+    return Finding(f"{best.label} has the highest mean", standing, words, detail)
 
 
 def _name(leads: Sequence[Lead]) -> str:
@@ -126,13 +126,13 @@ def _write_factor_findings(factors: FactorsOut) -> list[Block]:
     return blocks
 
 
-def _stand(factor: str, factors: FactorsOut) -> str:
-    """Yes where the levels differ as a whole or one by one; else what the verdicts have in common."""
+def _stand(factor: str, factors: FactorsOut) -> Standing:
+    """Return yes if the levels differ as a whole or in pairs, else what the verdicts have in common."""
     outcomes: list[str] = [one.outcome for one in factors.overall if one.factor == factor]
     outcomes += [one.outcome for one in factors.averages.get(factor, [])]
     if {"levels_differ", "a_better", "b_better"} & set(outcomes):
-        return "yes"
-    return "no difference found" if "no_difference_found" in outcomes else "cannot conclude"
+        return Standing.YES
+    return Standing.NO_DIFFERENCE_FOUND if "no_difference_found" in outcomes else Standing.CANNOT_CONCLUDE
 
 
 def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:

@@ -1,18 +1,19 @@
-"""One configuration's lead over another, from its own side."""
+"""One configuration's lead over another, seen from its side."""
 
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
+from lab.wording import format_signed_points
 from service.comparison.schemas import ComparisonOut, PairOut
 from service.comparison.verdicts import Finding
 
-Standing = Literal["better", "worse", "no_difference_found", "cannot_conclude"]
+Outcome = Literal["better", "worse", "no_difference_found", "cannot_conclude"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lead:
-    """How far ``first`` is ahead of ``second``: fractions of accuracy, as in the pair it is read from."""
+    """The lead of ``first`` over ``second``, as fractions of accuracy."""
 
     first: str
     second: str
@@ -20,16 +21,16 @@ class Lead:
     ci_low: float | None
     ci_high: float | None
     num_seeds: int
-    standing: Standing
+    outcome: Outcome
     verdict: str
     reason: str | None
     differing: tuple[str, ...]
 
     @property
     def single_seed_range(self) -> tuple[float, float] | None:
-        """The 95 % prediction interval of the lead on one more seed: mean ± t·sd·√(1 + 1/n).
+        """The 95 % prediction interval of the lead for one more seed: mean ± t·sd·√(1 + 1/n).
 
-        Of the interval of the mean, ± t·sd/√n, it is √(n + 1) times the width.
+        It is √(n + 1) times as wide as the interval of the mean, ± t·sd/√n.
         """
         if self.difference is None or self.ci_low is None or self.ci_high is None:
             return None
@@ -37,13 +38,13 @@ class Lead:
         return self.difference - margin, self.difference + margin
 
     def describe(self) -> str:
-        """The measured lead in a sentence with the verdict."""
+        """Describe the measured lead and the verdict in a sentence."""
         measured = f"{self.first} against {self.second}: {write_difference(self, unit=' points')}"
         return f"{measured}; {self.verdict}."
 
 
 def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
-    """The pair of the two labels, seen from the first."""
+    """Find the pair with these labels, seen from the first."""
     pair = next(pair for pair in comparison.pairs if {pair.a, pair.b} == {first, second})
     sign = 1 if pair.a == first else -1
     ends = [None if end is None else sign * end for end in (pair.ci_low, pair.ci_high)]
@@ -55,7 +56,7 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
         ci_low=low,
         ci_high=high,
         num_seeds=pair.num_seeds,
-        standing=_turn(pair, sign),
+        outcome=_turn(pair, sign),
         verdict=pair.verdict,
         reason=pair.reason,
         differing=tuple(pair.differing),
@@ -63,26 +64,21 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
 
 
 def write_difference(found: Lead | Finding, *, unit: str = "") -> str:
-    """A difference in signed points with its interval, or a dash."""
+    """Write a difference in signed points with its interval, or a dash."""
     if found.difference is None:
         return "–"
-    words = f"{write_points(found.difference)}{unit}"
+    words = f"{format_signed_points(found.difference)}{unit}"
     if found.ci_low is None or found.ci_high is None:
         return words
     return f"{words} {write_range((found.ci_low, found.ci_high))}"
 
 
 def write_range(ends: tuple[float, float] | None) -> str:
-    """An interval in signed points, or a dash."""
-    return f"[{write_points(ends[0])}, {write_points(ends[1])}]" if ends else "–"
+    """Write an interval in signed points, or a dash."""
+    return f"[{format_signed_points(ends[0])}, {format_signed_points(ends[1])}]" if ends else "–"
 
 
-def write_points(fraction: float) -> str:
-    """Percentage points with their sign."""
-    return f"{100 * fraction:+.2f}".replace("-", "−")
-
-
-def _turn(pair: PairOut, sign: int) -> Standing:
+def _turn(pair: PairOut, sign: int) -> Outcome:
     match pair.outcome:
         case "a_better":
             return "better" if sign == 1 else "worse"

@@ -1,7 +1,5 @@
 """How the figures of a report came about, and the worked appendix."""
 
-import re
-
 from service.appendix.document import TITLE, write_markdown
 from service.appendix.page import write_body
 from service.appendix.sample import STUDY_SAMPLE
@@ -20,7 +18,6 @@ TRAINING = (
     "nats, without the penalty.",
     "The final figure is that of the last epoch: no epoch is picked on the test set.",
 )
-APPENDIX_BREAK = re.compile(r"^#", re.MULTILINE)
 
 
 def write_method(material: Material) -> Section:
@@ -37,7 +34,7 @@ def write_method(material: Material) -> Section:
             "Images held out from the training set steer the learning rate; the test set steers nothing."
         )
     blocks: list[Block] = [Heading("Training and measuring"), Bullets(lines)]
-    if len(material.configurations) > 1:
+    if len(material.experiment.configurations) > 1:
         rows = [(name.replace("_", " "), words) for name, words in METHOD.items()]
         blocks += [Heading("Comparing"), Table(headings=("what", "how"), rows=rows)]
     return Section("method", "Method", blocks)
@@ -46,7 +43,5 @@ def write_method(material: Material) -> Section:
 def write_appendix() -> Section:
     """The study's appendix: normalization statistics worked out by hand, exactly."""
     appendix = work_out(STUDY_SAMPLE)
-    # Its own title becomes the section's, and its sections are one level deeper than they were.
-    _, _, markdown = write_markdown(appendix).partition("\n")
-    text = APPENDIX_BREAK.sub("##", markdown.strip())
+    text = write_markdown(appendix, title=None, level=2).strip()
     return Section("appendix", f"Appendix: {TITLE}", [Ready(html=write_body(appendix), markdown=text)])

@@ -1,15 +1,13 @@
 """The report's figures: tables of results, curves and rankings."""
 
 from collections.abc import Callable
-from functools import partial
 
 from matplotlib.figure import Figure
 
 from lab.wording import count_words
 from service.drawing.rendering import MEDIA_TYPES, render
-from service.plots.catalog import PlotCatalog
 from service.plots.curves import METRICS
-from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Size, Table
+from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section, Table
 from service.report.data import Material
 from service.results.tables import (
     CONFIGURATION_HEADINGS,
@@ -29,7 +27,7 @@ MOST_RUNS_LISTED = 60
 def write_results(material: Material) -> Section:
     """Ranking and tables, by configuration and by run."""
     blocks: list[Block] = [Bullets(material.warnings, is_caution=True)] if material.warnings else []
-    if "ranking" in material.catalog.titles:
+    if "ranking" in material.catalog.plots:
         blocks.append(make_plot(material, "ranking"))
     blocks.append(
         Table(
@@ -38,7 +36,7 @@ def write_results(material: Material) -> Section:
             caption=CONFIGURATION_NOTE,
         )
     )
-    if "batch-size" in material.catalog.titles:
+    if "batch-size" in material.catalog.plots:
         blocks.append(make_plot(material, "batch-size"))
     blocks.append(Heading("Run by run"))
     rows = [list_run_cells(row) for row in material.rows[:MOST_RUNS_LISTED]]
@@ -54,7 +52,7 @@ def write_results(material: Material) -> Section:
 def write_consolidated(material: Material) -> Section:
     """All configurations in one figure for each measure, with and without instance normalization."""
     names: list[str] = list(METRICS)
-    if "mean-test-accuracy" in material.catalog.titles:
+    if "mean-test-accuracy" in material.catalog.plots:
         names = [f"mean-{metric}" for metric in METRICS]
     blocks: list[Block] = [
         Paragraph(
@@ -71,7 +69,8 @@ def write_consolidated(material: Material) -> Section:
 
 def write_single(material: Material) -> Section:
     """Each run's own curves, or, of many runs, each configuration's."""
-    runs, labels = material.experiment.runs, list(material.configurations)
+    runs = material.experiment.runs
+    labels = [configuration.label for configuration in material.experiment.configurations]
     if len(runs) <= MOST_RUNS_DRAWN:
         names = [f"run-{run.id}-{quantity}" for run in runs for quantity in ("accuracy", "loss")]
         words = "Accuracy and loss of each run."
@@ -99,18 +98,18 @@ def write_single(material: Material) -> Section:
 
 
 def make_plot(material: Material, name: str, *, is_without_instance: bool = False) -> Picture:
-    """A plot of the catalog, drawn as SVG when it is needed."""
-    catalog, query = material.catalog, ""
+    """Make a picture of a catalog's plot, drawn as SVG when it is needed."""
+    catalog, query, note = material.catalog, "", ""
     if is_without_instance and material.catalog_without_instance is not None:
-        catalog = material.catalog_without_instance
-        others = dict.fromkeys(run.config.normalization for run in material.experiment.runs)
-        query = f"?normalizations={','.join(other for other in others if other != 'instance')}"
+        catalog, note = material.catalog_without_instance, ", without instance norm"
+        query = f"?normalizations={','.join(material.normalizations_without_instance)}"
+    plot = catalog.find(name)
     return Picture(
-        title=f"{catalog.titles[name]}, without instance norm" if query else catalog.titles[name],
+        title=f"{plot.title}{note}",
         path=f"/experiments/{material.experiment.id}/plots/{name}.png{query}",
         media_type=MEDIA_TYPES["svg"],
-        draw=partial(_draw, catalog, name),
-        size=_choose_size(catalog, name),
+        draw=lambda: render(plot.draw(), image_format="svg"),
+        size=plot.size,
     )
 
 
@@ -123,13 +122,3 @@ def make_sheet(*, title: str, path: str, draw: Callable[[], Figure], is_half: bo
         draw=lambda: render(draw(), image_format="png"),
         size="half" if is_half else "page",
     )
-
-
-def _choose_size(catalog: PlotCatalog, name: str) -> Size:
-    if catalog.is_small(name):
-        return "small"
-    return "half" if name.startswith("configuration-") else "page"
-
-
-def _draw(catalog: PlotCatalog, name: str) -> bytes:
-    return render(catalog.draw(name), image_format="svg")

@@ -25,7 +25,7 @@ NORMALIZATION_NAMES = {
 def write_objective(material: Material) -> Section:
     """The question, and the size of the answer."""
     experiment, info = material.experiment, material.dataset
-    configs = [runs[0].config for runs in material.configurations.values()]
+    configs = [configuration.config for configuration in material.experiment.configurations]
     names = [NORMALIZATION_NAMES[name] for name in dict.fromkeys(config.normalization for config in configs)]
     question = (
         f"How well does one small convolutional network read {info.title} with {join_words(names)}?"
@@ -60,7 +60,7 @@ def write_objective(material: Material) -> Section:
 
 def write_configurations(material: Material) -> Section:
     """Each configuration's settings; what they share is said once."""
-    configs = [runs[0].config for runs in material.configurations.values()]
+    configs = [configuration.config for configuration in material.experiment.configurations]
     shared, varying = _split_recipe(configs)
     headings = ("configuration", "normalization", "λ1", "λ2", "penalized", "groups", "γ, β", "dropout")
     table = Table(
@@ -96,10 +96,10 @@ def write_architecture(material: Material) -> Section:
     ]
     distinct: dict[tuple[LayerDescription, ...], list[str]] = {}
     first_runs: dict[tuple[LayerDescription, ...], int] = {}
-    for label, runs in material.configurations.items():
-        layers = tuple(runs[0].config.layers)
-        distinct.setdefault(layers, []).append(label)
-        first_runs.setdefault(layers, runs[0].id)
+    for configuration in material.experiment.configurations:
+        layers = tuple(configuration.config.layers)
+        distinct.setdefault(layers, []).append(configuration.label)
+        first_runs.setdefault(layers, configuration.runs[0].id)
     shown = list(distinct.items())[:MOST_ARCHITECTURES]
     for layers, labels in shown:
         blocks.append(

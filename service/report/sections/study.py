@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from lab.wording import join_words
+from lab.wording import format_signed_points, join_words
 from service.comparison.schemas import ComparisonOut
 from service.comparison.verdicts import Question, judge
-from service.report.blocks import Block, Code, Finding, Table
+from service.report.blocks import Block, Code, Finding, Standing, Table
 from service.report.data import Material
-from service.report.sections.leads import Lead, find_lead, write_difference, write_points, write_range
+from service.report.sections.leads import Lead, find_lead, write_difference, write_range
 
 STUDY_ORDER = ("group", "batch", "layer", "instance")
 STUDY_FINAL_PERCENT = {"group": 99.32, "batch": 99.15, "layer": 98.95, "instance": 96.29}
@@ -29,7 +29,7 @@ def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
     missing = [name for name in STUDY_ORDER if name not in labels]
     if missing or material.comparison is None:
         words = f"No completed run yet of {join_words(missing)}." if missing else "Nothing is compared."
-        return [Finding("The study's conclusions", "nothing to say yet", [words])]
+        return [Finding("The study's conclusions", Standing.NO_DATA, [words])]
     ordered = [labels[name] for name in STUDY_ORDER]
     leads = [find_lead(material.comparison, first, second) for first, second in pairwise(ordered)]
     return [
@@ -52,7 +52,7 @@ def _judge_order(material: Material, leads: Sequence[Lead], ordered: Sequence[st
     same = "the study's order" if measured == list(ordered) else "not the study's order"
     return Finding(
         "Order: group > batch > layer > instance",
-        _sum_up([lead.standing for lead in leads]),
+        _sum_up([lead.outcome for lead in leads]),
         [f"Measured: {', '.join(figures)}; this is {same}.", *(lead.describe() for lead in leads)],
     )
 
@@ -66,13 +66,13 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
     is_same_setting = config.dataset == STUDY_DATASET and config.epochs == STUDY_EPOCHS
     ranges = [lead.single_seed_range for lead in leads]
     if not is_same_setting:
-        standing = "cannot be compared"
+        standing = Standing.NOT_COMPARABLE
         words = (
             f"The study's margins are of MNIST after {STUDY_EPOCHS} epochs; these are of "
             f"{material.dataset.title} after {config.epochs}. They stand side by side for information only."
         )
     elif not all(ranges):
-        standing = "cannot conclude"
+        standing = Standing.CANNOT_CONCLUDE
         words = (
             "One seed has no interval, so that no margin can be told from chance, nor can the study's own."
         )
@@ -81,7 +81,9 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
             ends is not None and ends[0] <= margin <= ends[1]
             for ends, margin in zip(ranges, margins, strict=True)
         ]
-        standing = "agrees" if all(inside) else "agrees in part" if any(inside) else "disagrees"
+        standing = (
+            Standing.AGREES if all(inside) else Standing.AGREES_IN_PART if any(inside) else Standing.DISAGREES
+        )
         words = (
             f"{sum(inside)} of {len(inside)} margins of the study lie where one more seed would be expected "
             "here, with 95 % certainty. The study's are of a single seed, so they are held against that, not "
@@ -96,7 +98,7 @@ def _tabulate_margins(leads: Sequence[Lead], margins: Sequence[float]) -> Table:
         rows=[
             (
                 f"{lead.first} − {lead.second}",
-                write_points(margin),
+                format_signed_points(margin),
                 write_difference(lead),
                 write_range(lead.single_seed_range),
             )
@@ -112,7 +114,7 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
     group, *others = ordered
     if not all(spreads.get(label) for label in ordered):
         return Finding(
-            claim, "nothing to say yet", [f"Fluctuation takes {STABILITY_EPOCHS} recorded epochs of each."]
+            claim, Standing.NO_DATA, [f"Fluctuation takes {STABILITY_EPOCHS} recorded epochs of each."]
         )
     means = [f"{label} {100 * np.mean(list(spreads[label].values())):.2f}" for label in ordered]
     questions = [
@@ -152,12 +154,12 @@ def _judge_regularization(
     confounded = [pair for pair in pairs if "normalization" in pair.differing and len(pair.differing) > 1]
     words = [f"{pair.a} and {pair.b} differ in {join_words(pair.differing)}." for pair in confounded]
     if not confounded:
-        return [Finding(claim, "ruled out here", ["Every pair differs in the normalization alone."])]
+        return [Finding(claim, Standing.RULED_OUT, ["Every pair differs in the normalization alone."])]
     request = {"preset": FAIR_GRID, "dataset": material.experiment.dataset}
     return [
         Finding(
             claim,
-            "the doubt stands",
+            Standing.DOUBT_REMAINS,
             [
                 f"{len(confounded)} of {len(pairs)} pairs change something else together with the "
                 "normalization, so that no number of seeds can say which of them did it.",
@@ -178,11 +180,11 @@ def _read_spreads(material: Material) -> dict[str, dict[int, float]]:
     return spreads
 
 
-def _sum_up(standings: Sequence[str]) -> str:
-    if all(standing == "better" for standing in standings):
-        return "supported"
-    if "worse" in standings:
-        return "contradicted" if "better" not in standings else "contradicted in part"
-    if "better" in standings:
-        return "supported in part"
-    return "cannot conclude" if "cannot_conclude" in standings else "not supported: no difference found"
+def _sum_up(outcomes: Sequence[str]) -> Standing:
+    if all(outcome == "better" for outcome in outcomes):
+        return Standing.SUPPORTED
+    if "worse" in outcomes:
+        return Standing.CONTRADICTED if "better" not in outcomes else Standing.CONTRADICTED_IN_PART
+    if "better" in outcomes:
+        return Standing.SUPPORTED_IN_PART
+    return Standing.CANNOT_CONCLUDE if "cannot_conclude" in outcomes else Standing.NOT_SUPPORTED

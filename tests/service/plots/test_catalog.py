@@ -62,8 +62,10 @@ def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, app: FastAPI)
     finish_runs(app, grid, by_batch_size)
 
     with app.state.resources.database.transaction() as session:
-        catalog = PlotCatalog(session, read_experiment(session, grid), normalizations="batch,group")
-        texts = [text.get_text() for text in catalog.draw("verdicts").texts]
+        catalog = PlotCatalog(
+            read_experiment(session, grid), read_metrics=dict, normalizations=["batch", "group"]
+        )
+        texts = [text.get_text() for text in catalog.find("verdicts").draw().texts]
 
     assert any("Corrected for 3 tests" in text for text in texts)
 

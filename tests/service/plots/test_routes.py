@@ -63,8 +63,8 @@ def test_leaves_normalizations_out(trained_client: TestClient) -> None:
     [
         ("overview.bmp", 404, ".png, .svg, .pdf"),
         ("overview", 404, ".png, .svg, .pdf"),
-        ("fun.png", 404, "lists those it has"),
-        ("run-99-loss.png", 404, "lists those it has"),
+        ("fun.png", 404, "lists its plots"),
+        ("run-99-loss.png", 404, "lists its plots"),
         ("overview.png?normalizations=spectral", 422, "batch, group, layer, instance, none"),
         ("overview.png?normalizations=group", 422, "it has batch, instance, layer"),
     ],

@@ -275,7 +275,7 @@ class TestUnfinished:
         text = read_markdown(client, study)
 
         assert "3 of 4 runs completed (1 queued)" in text
-        assert "The highest mean is that of group + L1" in text
+        assert "group + L1 has the highest mean" in text
         assert "No completed run yet of instance." in text
         assert "Not completed, and so not counted here: 1 run." in text
 

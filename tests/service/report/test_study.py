@@ -58,11 +58,11 @@ def judge(material: Material) -> dict[str, Finding]:
 def test_one_seed_concludes_nothing(collect: Collect) -> None:
     findings = judge(collect(STUDY_LEVELS, seeds=1))
 
-    assert [findings[name].standing for name in CLAIMS] == [
+    assert [findings[name].words_of_standing for name in CLAIMS] == [
         "cannot conclude",
         "cannot be compared",
         "cannot conclude",
-        "the doubt stands",
+        "the doubt remains",
     ]
     assert findings["Order"].words[0].endswith("this is the study's order.")
     assert all("fewer than 6 seeds" in sentence for sentence in findings["Order"].words[1:])
@@ -71,11 +71,11 @@ def test_one_seed_concludes_nothing(collect: Collect) -> None:
 def test_enough_seeds_that_agree_support_order_and_stability(collect: Collect) -> None:
     findings = judge(collect(STUDY_LEVELS, seeds=9))
 
-    assert findings["Order"].standing == "supported"
-    assert findings["Group norm does not fluctuate"].standing == "supported"
+    assert findings["Order"].words_of_standing == "supported"
+    assert findings["Group norm does not fluctuate"].words_of_standing == "supported"
     # However many seeds: the configurations differ in more than the normalization.
     doubt = findings["The effect could be due"]
-    assert doubt.standing == "the doubt stands"
+    assert doubt.words_of_standing == "the doubt remains"
     assert doubt.words[0].startswith("6 of 6 pairs change something else")
     assert "batch + L1 + L2 and group + L1 differ in normalization and penalty." in doubt.words
 
@@ -86,9 +86,9 @@ def test_the_other_way_round_contradicts(collect: Collect) -> None:
 
     findings = judge(collect(turned, seeds=9, wobbles=unsteady))
 
-    assert findings["Order"].standing == "contradicted"
+    assert findings["Order"].words_of_standing == "contradicted"
     assert findings["Order"].words[0].endswith("this is not the study's order.")
-    assert findings["Group norm does not fluctuate"].standing == "contradicted"
+    assert findings["Group norm does not fluctuate"].words_of_standing == "contradicted"
 
 
 def test_alike_is_no_difference_found(collect: Collect) -> None:
@@ -96,22 +96,22 @@ def test_alike_is_no_difference_found(collect: Collect) -> None:
         collect(dict.fromkeys(STUDY_LEVELS, 0.99), seeds=9, wobbles=dict.fromkeys(STEADY, 0.001))
     )
 
-    assert findings["Order"].standing == "not supported: no difference found"
-    assert findings["Group norm does not fluctuate"].standing == "not supported: no difference found"
+    assert findings["Order"].words_of_standing == "not supported: no difference found"
+    assert findings["Group norm does not fluctuate"].words_of_standing == "not supported: no difference found"
 
 
 def test_a_part_of_the_order(collect: Collect) -> None:
     findings = judge(collect({**STUDY_LEVELS, "batch": STUDY_LEVELS["group"]}, seeds=9))
 
-    assert findings["Order"].standing == "supported in part"
+    assert findings["Order"].words_of_standing == "supported in part"
 
 
 def test_without_a_completed_run_of_each_there_is_nothing_to_say(collect: Collect) -> None:
     (finding,) = write_study_claims(collect(STUDY_LEVELS, seeds=1, leave_out=(0, 2)), base_url=BASE_URL)
 
     assert isinstance(finding, Finding)
-    assert (finding.standing, finding.words) == (
-        "nothing to say yet",
+    assert (finding.words_of_standing, finding.words) == (
+        "no data yet",
         ["No completed run yet of batch and layer."],
     )
 
@@ -133,13 +133,13 @@ class TestMargins:
     def test_agree_where_the_intervals_hold_them(self, collect: Collect) -> None:
         finding, table = self.judge(collect(STUDY_LEVELS, seeds=6))
 
-        assert finding.standing == "agrees"
+        assert finding.words_of_standing == "agrees"
         assert [row[1] for row in table.rows] == ["+0.17", "+0.20", "+2.66"]
 
     def test_disagree_where_they_do_not(self, collect: Collect) -> None:
         finding, _ = self.judge(collect({**STUDY_LEVELS, "instance": 0.98}, seeds=6))
 
-        assert finding.standing == "agrees in part"
+        assert finding.words_of_standing == "agrees in part"
         assert "2 of 3 margins" in finding.words[0]
 
     def test_hold_a_single_seed_against_single_seeds(self) -> None:
@@ -157,7 +157,7 @@ class TestMargins:
     def test_one_seed_cannot_conclude(self, collect: Collect) -> None:
         finding, _ = self.judge(collect(STUDY_LEVELS, seeds=1))
 
-        assert finding.standing == "cannot conclude"
+        assert finding.words_of_standing == "cannot conclude"
 
 
 def make_lead(differences: np.typing.NDArray[np.float64]) -> Lead:
@@ -169,7 +169,7 @@ def make_lead(differences: np.typing.NDArray[np.float64]) -> Lead:
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         num_seeds=found.num_seeds,
-        standing="better",
+        outcome="better",
         verdict="",
         reason=None,
         differing=(),
