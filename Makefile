@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard format lock clean
+.PHONY: help setup run test test-fast chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,16 +12,17 @@ BENCH_dashboard := dashboard
 
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
-	@echo "make test    run the tests"
-	@echo "make chaos   kill and stop processes at random for five minutes; nothing may be lost or run twice"
+	@echo "make test    run all tests"
+	@echo "make test-fast   run the unit tests: no processes, no browser, under a minute"
+	@echo "make chaos   kill and stop processes at random for five minutes, and check that nothing is lost or trained twice"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make check   make lint, then make test"
-	@echo "make setup   create .venv and install what is pinned in requirements.lock"
-	@echo "make bench-load  answers on a small and a large database, side by side"
-	@echo "make bench-train  images a second, beside the usual ways to train"
-	@echo "make bench-study  runs a minute of a study, by the number of runs at once"
+	@echo "make setup   create .venv and install the packages pinned in requirements.lock"
+	@echo "make bench-load  response times on a small and a large database"
+	@echo "make bench-train  images per second, beside the usual ways to train"
+	@echo "make bench-study  runs per minute of a study, by bundle size"
 	@echo "make bench-accuracy  test accuracy by each engine, seed by seed"
-	@echo "make bench-recipe  what the best recipe owes to each of its parts, on training images held out"
+	@echo "make bench-recipe  each part of the best recipe, on held-out training images"
 	@echo "make bench-dashboard  first paint and bytes of each view, in Chromium"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
@@ -35,11 +36,11 @@ $(VENV)/bin/uv:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
 $(VENV)/.installed: requirements.lock $(VENV)/bin/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
 run: $(VENV)/.installed
@@ -47,6 +48,9 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-fast: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow" -q
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --minutes 5

@@ -1,4 +1,4 @@
-"""Whether speed costs accuracy: ``make bench-accuracy``.
+"""Compare the accuracy of the engines: ``make bench-accuracy``.
 
 The same recipe and seeds by PyTorch's own operators and automatic gradients in float32, and by the engine of
 a worker on this device: test accuracy after the last epoch, with the 95 % interval of the mean difference,

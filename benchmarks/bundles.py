@@ -20,7 +20,7 @@ def open_backend(setting: str) -> Backend:
 
 
 def imitate_mnist(device: torch.device, *, share: float = 1.0) -> Dataset:
-    """As many pictures as MNIST has, the embedded digits over and over: speed does not ask what they show."""
+    """Repeat the embedded digits until there are as many as in MNIST; speed ignores content."""
     digits = load_dataset("digits", data_dir=Path())
     info: DatasetInfo = find_dataset("mnist")
     return Dataset(

@@ -1,4 +1,4 @@
-"""How soon the dashboard is there, and how much it loads: ``make bench-dashboard``.
+"""Measure the dashboard's first paint and the bytes it loads: ``make bench-dashboard``.
 
 Each view is opened several times by a browser that has never been there, from a service on this machine:
 the median time of its first contentful paint, and the bytes it loaded, compressed as they came.

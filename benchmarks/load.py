@@ -1,4 +1,4 @@
-"""How answers slow down with the size of the database: ``make bench-load``.
+"""Compare response times on a small and a large database: ``make bench-load``.
 
 The same requests to two services in one process, one on a database of 600 runs, one on 10,080 runs with
 252,000 recorded epochs, in turn; medians, and the ratio of the two.

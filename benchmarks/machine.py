@@ -1,4 +1,4 @@
-"""What a benchmark's figures depend on, in a line."""
+"""The machine a benchmark runs on, in one line."""
 
 import os
 import platform

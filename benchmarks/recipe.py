@@ -1,4 +1,4 @@
-"""What the best recipe owes to each of its parts: ``make bench-recipe``.
+"""Measure each part of the best recipe: ``make bench-recipe``.
 
 Every candidate is the preset ``best`` with one thing changed. It learns from five sixths of the training
 images and is measured on the last sixth after its last epoch: the test set is not asked, so that it may still

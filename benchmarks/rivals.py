@@ -72,7 +72,7 @@ class _Rival:
 
 
 def build_notebook(config: RunConfig, image_set: ImageSet) -> TrainSteps:
-    """As in notebooks: a DataLoader, transforms a picture at a time, the accuracy read at every step."""
+    """Train as notebooks do: a DataLoader, one transform per picture, the accuracy read at every step."""
     device = image_set.images.device
     rival = _Rival(config, device)
     loader = DataLoader(
@@ -105,7 +105,7 @@ def build_eager(config: RunConfig, image_set: ImageSet) -> TrainSteps:
 
 
 def measure_seconds(action: Callable[[], None], *, device: torch.device) -> float:
-    """How long the action takes on the device."""
+    """Measure the seconds an action takes on the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     started = time.perf_counter()

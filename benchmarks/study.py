@@ -1,4 +1,4 @@
-"""How many runs of a study a minute: ``make bench-study``.
+"""Measure runs per minute of a study: ``make bench-study``.
 
 The study's four configurations with six seeds, 24 runs, trained and measured after the epoch as a worker does
 it, beside one plain PyTorch run at a time, in turn, medians of several rounds; then bundles of 1 to 64
@@ -85,7 +85,7 @@ def make_run(config: Mapping[str, Any], seed: int) -> RunConfig:
 
 
 def train_all(configs: Sequence[RunConfig], data: Dataset, backend: Backend) -> None:
-    """As a worker does it, in bundles of its own size."""
+    """Train as a worker does, in bundles of its own size."""
     for start in range(0, len(configs), backend.bundle_size):
         for _ in train(configs[start : start + backend.bundle_size], data, backend=backend):
             pass

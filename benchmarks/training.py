@@ -68,7 +68,7 @@ def measure_normalization(
 
 
 def measure_ceilings(device: torch.device) -> dict[str, float]:
-    """What the device does at most: floating-point operations and bytes a second, in billions."""
+    """Measure the device's limits: floating-point operations and bytes per second, in billions."""
     size = 2_048 if device.type == "cpu" else 8_192
     matrix = torch.randn(size, size, device=device)
     block = torch.empty(64 * 2**20, device=device)

@@ -34,7 +34,7 @@ class InvalidImageError(InvalidRequestError):
 
 
 class InvalidTensorError(InvalidRequestError):
-    """The appendix was given something that is not a finite (N, C, H, W) tensor of sensible size."""
+    """The appendix's input is not a finite (N, C, H, W) tensor of sensible size."""
 
     code = "invalid_tensor"
 
@@ -68,7 +68,7 @@ class IdempotencyConflictError(LabError):
 
 
 class RunNotFinishedError(LabError):
-    """The run exists but has not finished, so what was asked for does not exist yet."""
+    """The run exists but has not finished, so the requested result does not exist yet."""
 
     code = "run_not_finished"
     http_status = 409

@@ -1,8 +1,8 @@
-"""How the processes log: one line an event, the libraries only when something is wrong."""
+"""Logging of the processes: one line per event; libraries only report problems."""
 
 import logging
 
-QUIET_LIBRARIES = ("alembic", "dbos", "httpx2", "matplotlib", "PIL", "filelock", "fontTools")
+QUIET_LIBRARIES = ("alembic", "dbos", "httpx", "matplotlib", "PIL", "filelock", "fontTools")
 
 
 def configure_logging(level: str) -> None:

@@ -11,7 +11,7 @@ from lab.errors import SettingsError
 
 
 class Settings(BaseSettings):
-    """What the processes are told from outside; each field is the variable LAB_<NAME>."""
+    """Settings of the processes; each field is the variable LAB_<NAME>."""
 
     model_config = SettingsConfigDict(env_prefix="LAB_", env_file=".env", extra="ignore", frozen=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import httpx2
+import httpx
 from rich.console import Console
 
 from lab.errors import LabError
@@ -21,8 +21,10 @@ POLL_SECONDS = 0.5
 
 
 def main() -> int:
-    """Run everything; the exit status is 0 when the user stops it."""
-    signal.signal(signal.SIGTERM, _stop)
+    """Run everything; return 0 when the user stops it."""
+    # SIGINT too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     console = Console()
     try:
         settings = load_settings()
@@ -30,7 +32,7 @@ def main() -> int:
             try:
                 run_lab(settings, processes, console=console)
             except KeyboardInterrupt:
-                console.print("Stopping; what is in training goes on where it was at the next start.")
+                console.print("Stopping; unfinished runs continue at the next start.")
     except (LabError, ProcessEndedError) as error:
         console.print(str(error), markup=False, highlight=False)
         return 1
@@ -61,7 +63,7 @@ def run_lab(settings: Settings, processes: LabProcesses, *, console: Console) ->
 def follow_experiment(
     client: LabClient, processes: LabProcesses, experiment_id: int, console: Console
 ) -> None:
-    """Show a bar a run until none is queued or running, then the table of findings."""
+    """Show a bar for each run until none is queued or running, then the table of results."""
     experiment = client.read_experiment(experiment_id)
     if experiment["status"] in ACTIVE:
         console.print(f"{experiment['name']}: {experiment['num_runs']} runs", highlight=False)
@@ -72,7 +74,7 @@ def follow_experiment(
                 time.sleep(POLL_SECONDS)
                 try:
                     experiment = client.read_experiment(experiment_id)
-                except httpx2.HTTPError:
+                except httpx.HTTPError:
                     # Busy, or gone: if gone, keep_running says so.
                     continue
                 bars.show(experiment)

@@ -1,8 +1,8 @@
-"""What the launcher asks of the service."""
+"""The launcher's HTTP client of the service."""
 
 from typing import Any
 
-import httpx2
+import httpx
 
 from lab.settings import Settings
 
@@ -10,35 +10,35 @@ TIMEOUT_SECONDS = 30.0
 
 
 class LabClient:
-    """The service's API, as far as the terminal needs it."""
+    """The part of the service's API that the launcher uses."""
 
     def __init__(self, settings: Settings) -> None:
         host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
         self.address = f"http://{host}:{settings.port}"
         headers = {"Authorization": f"Bearer {settings.api_token}"} if settings.api_token else {}
-        # A proxy that the environment names is not meant for this machine's own address.
-        self._client = httpx2.Client(
+        # Proxies of the environment are not meant for this machine's own address.
+        self._client = httpx.Client(
             base_url=self.address, headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False
         )
 
     def is_ready(self) -> bool:
-        """Whether the service answers."""
+        """Return whether the service answers."""
         try:
             return self._client.get("/readyz").is_success
-        except httpx2.TransportError:
+        except httpx.TransportError:
             return False
 
     def find_newest_experiment(self) -> int | None:
-        """Id of the experiment submitted last, if there is one."""
+        """Find the id of the last submitted experiment; None if there is none."""
         experiments = self._get("/experiments?limit=1")["experiments"]
         return experiments[0]["id"] if experiments else None
 
     def read_experiment(self, experiment_id: int) -> dict[str, Any]:
-        """The experiment with its runs."""
+        """Read the experiment with its runs."""
         return self._get(f"/experiments/{experiment_id}")
 
     def read_results(self, experiment_id: int) -> dict[str, Any]:
-        """The table of findings."""
+        """Read the table of results."""
         return self._get(f"/experiments/{experiment_id}/results")
 
     def _get(self, path: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ REFUSED_TO_START = 2
 
 
 class ProcessEndedError(Exception):
-    """A child process ended that should not have; the message is for the user."""
+    """A child process ended unexpectedly; the message is for the user."""
 
 
 class ChildProcess:
@@ -29,7 +29,7 @@ class ChildProcess:
         self._process = self._start()
 
     def is_running(self) -> bool:
-        """Whether the process is alive."""
+        """True if the process is alive."""
         return self._process.poll() is None
 
     def restart(self) -> None:
@@ -54,7 +54,7 @@ class ChildProcess:
             self._process.wait()
 
     def describe_end(self) -> str:
-        """That the process ended, how, and the last lines of its log."""
+        """Describe how the process ended, with the last lines of its log."""
         last_lines = self._log_path.read_text(errors="replace").strip().splitlines()[-5:]
         return "\n".join(
             [
@@ -97,7 +97,7 @@ class LabProcesses:
         self._service.stop()
 
     def keep_running(self) -> None:
-        """Start a dead worker again; its run goes on from its last recorded epoch.
+        """Restart a dead worker; its run continues from the last checkpoint.
 
         Raises:
             ProcessEndedError: the service ended, or the worker refuses to start.

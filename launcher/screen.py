@@ -1,4 +1,4 @@
-"""What the launcher shows in the terminal: a bar a run, then the table of findings."""
+"""The launcher's screen: a progress bar per run, then the table of results."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ ACTIVE = ("queued", "running")
 
 
 class RunBars:
-    """A progress bar for each run of one experiment; on a dumb terminal, a line for each run that ends."""
+    """A progress bar for each run of one experiment; on a dumb terminal, a line for each finished run."""
 
     def __init__(self, console: Console, experiment: dict[str, Any]) -> None:
         self._console = console
@@ -34,7 +34,7 @@ class RunBars:
         }
 
     def show(self, experiment: dict[str, Any]) -> None:
-        """Move every bar to where its run stands."""
+        """Update every bar."""
         for run in experiment["runs"]:
             task = self._tasks.get(run["id"])
             if task is None:

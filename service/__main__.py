@@ -10,18 +10,17 @@ import uvicorn
 from lab.errors import LabError
 from lab.logs import configure_logging
 from lab.settings import load_settings
-from service.app import create_app
 
 
 class Server(uvicorn.Server):
-    """Tells of a signal to stop at once: streams of events would keep the server from ending."""
+    """Sets an event as soon as it is told to stop, so that open event streams end."""
 
     def __init__(self, config: uvicorn.Config, *, is_stopping: threading.Event) -> None:
         super().__init__(config)
         self._is_stopping = is_stopping
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End once the requests under way are answered, at once if asked a second time with Ctrl-C."""
+        """Stop once the open requests are answered; at once on a second Ctrl-C."""
         self._is_stopping.set()
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
@@ -32,6 +31,9 @@ def main() -> int:
     try:
         settings = load_settings()
         configure_logging(settings.log_level)
+        # Imported after the settings are read: it takes seconds, and bad settings are refused at once.
+        from service.app import create_app
+
         app = create_app(settings)
     except LabError as error:
         print(f"service: {error}", file=sys.stderr)  # noqa: T201

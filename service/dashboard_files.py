@@ -41,7 +41,7 @@ LEAST_COMPRESSED_BYTES = 500
 
 
 class _Files(StaticFiles):
-    """Files that a browser asks for anew each time, so that it never mixes two versions' modules."""
+    """Files that a browser revalidates each time, so that it never mixes modules of two versions."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)

@@ -19,9 +19,9 @@ from lab.settings import Settings
 P = ParamSpec("P")
 
 # Fewer than the database's pooled connections and the server's threads. A request holds its connection while
-# it waits for a thread to write its answer with: were all threads waiting for connections, none would go on.
+# it waits for a thread to write its answer: if all threads waited for connections, none would continue.
 MAX_TRANSACTIONS = 10
-# They take seconds and one core at a time, so that the rest of the transactions is left for quick answers.
+# Drawing takes seconds and one core at a time; the other transactions are left for quick answers.
 MAX_DRAWINGS = 3
 
 
@@ -33,11 +33,11 @@ class Resources:
     database: Database
     queue: JobQueue
     is_stopping: threading.Event = field(default_factory=threading.Event)
-    """Set when the process is told to stop, so that open streams end."""
+    """Set when the process is told to stop, to end open streams."""
     turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_TRANSACTIONS))
-    """Held by each request, and what it leaves to be done after it, while it is in a transaction."""
+    """Held by each request, and by its background work, during a transaction."""
     drawing_turns: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(MAX_DRAWINGS))
-    """Held, before a turn, by each request for a figure or a report."""
+    """Held by each request for a figure or a report, before its turn."""
 
 
 def get_resources(request: Request) -> Resources:
@@ -50,7 +50,7 @@ ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
 async def take_turn(resources: ResourcesDep) -> AsyncIterator[None]:
-    """Wait, without a thread, until there is a connection to be had."""
+    """Wait, without a thread, for a free database connection."""
     async with resources.turns:
         yield
 
@@ -63,30 +63,30 @@ def open_session(
         yield session
 
 
-# Without the scope the commit would come after the answer: a client would be told 202 of rows that may
-# never be written.
+# Without the scope, the commit would follow the answer: a client could receive 202 for rows that are never
+# written.
 SessionDep = Annotated[Session, Depends(open_session, scope="function")]
 
 
 async def take_drawing_turn(resources: ResourcesDep) -> AsyncIterator[None]:
-    """Wait until few enough others draw."""
+    """Wait for a turn to draw."""
     async with resources.drawing_turns:
         yield
 
 
-# Of a route or a router, it comes before what the route itself depends on.
+# As a dependency of a route or router it is resolved before the route's own dependencies.
 DRAWING = Depends(take_drawing_turn, scope="function")
 
 
 async def run_in_turn(
     resources: Resources, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs
 ) -> None:
-    """Do in the background of a request what takes a transaction of its own."""
+    """Run background work of a request that needs a transaction of its own."""
     async with resources.turns:
         await run_in_threadpool(work, *args, **kwargs)
 
 
-# What fits the database's integers; a larger one would fail there.
+# The range of the database's integers.
 RowId = Annotated[int, Field(ge=1, lt=2**31)]
 
 

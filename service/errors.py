@@ -24,7 +24,7 @@ HTTP_CODES = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Have ``app`` answer every error in the one shape."""
+    """Make ``app`` answer every error in the one shape."""
 
     @app.exception_handler(LabError)
     async def answer_lab_error(_request: Request, error: LabError) -> JSONResponse:
@@ -70,7 +70,7 @@ def write_error(
 
 
 def describe_validation_errors(errors: Sequence[Any]) -> str:
-    """The library's findings as sentences: where, what was wrong, what would be right."""
+    """Describe validation errors in sentences: the field, what is wrong, what would be right."""
     sentences = []
     for error in errors[:3]:
         where = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))

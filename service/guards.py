@@ -1,4 +1,4 @@
-"""Who may ask, how much, and in which form: token, origin, host, size, content type."""
+"""Guards of requests: token, origin, host, size, content type."""
 
 import hmac
 from urllib.parse import urlsplit
@@ -50,7 +50,7 @@ class BodyLimit:
             message = await receive()
             num_read += len(message.get("body", b""))
             if num_read > self._max_body_size:
-                # The framework turns any other exception of a body's reading into its own 400.
+                # The framework turns any other exception while reading a body into its own 400.
                 raise HTTPException(413, str(self._make_error()))
             return message
 
@@ -68,8 +68,8 @@ class Guard:
 
     def __init__(self, settings: Settings) -> None:
         self._token = settings.api_token
-        # Without a token only this machine may ask, also by way of a web page that it has open: a name that
-        # a stranger's server points at 127.0.0.1 is refused.
+        # Without a token only this machine may send requests, and no web page open on it: a foreign host name
+        # that resolves to 127.0.0.1 is refused.
         self._is_host_checked = settings.api_token is None and not settings.allow_no_token
 
     async def __call__(self, request: Request) -> None:

@@ -22,8 +22,9 @@ torch.set_num_threads(1)
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
-# Compiling the vector engine takes seconds; the tests keep what they compile.
+# Compiling the vector engine takes seconds: the tests keep what they compile, and the compiler its own cache.
 CACHE_DIR = REPOSITORY / "var" / "cache"
+os.environ["ZIG_GLOBAL_CACHE_DIR"] = str(CACHE_DIR / "zig")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
 
 from tests.waiting import wait_until
 from tests.warm import WarmProcess
@@ -34,7 +34,7 @@ class Processes:
             "LAB_PORT": str(port),
             "OMP_NUM_THREADS": "1",
         }
-        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False)
         self._running: dict[str, WarmProcess] = {}
 
     def start(self, module: str, *, name: str | None = None) -> None:
@@ -68,7 +68,7 @@ class Processes:
 
     def wait_for_service(self) -> None:
         def is_ready() -> bool:
-            with contextlib.suppress(httpx2.TransportError):
+            with contextlib.suppress(httpx.TransportError):
                 return self.client.get("/readyz").is_success
             return False
 

@@ -13,6 +13,8 @@ from lab.datasets.load import Dataset
 from tests.conftest import REPOSITORY
 from tests.processes import Processes
 
+pytestmark = pytest.mark.slow
+
 
 def read_commands() -> list[str]:
     """The curl commands of docs/api.md, continued lines joined."""

@@ -11,6 +11,8 @@ import pytest
 from lab.settings import Settings
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text()
 API = (REPOSITORY / "docs" / "api.md").read_text()
 

@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.storm import Plan, Storm
+
+pytestmark = pytest.mark.slow
 
 SEED = 7_940
 SECONDS = 50.0

@@ -3,9 +3,13 @@
 import signal
 from collections.abc import Iterator
 
+import pytest
+
 from tests.events import Event, parse_events
 from tests.processes import Processes
 from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 NUM_EPOCHS = 12
 

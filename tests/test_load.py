@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
+import httpx
 import pytest
 
 from tests.events import parse_events
 from tests.processes import Processes
+
+pytestmark = pytest.mark.slow
 
 NUM_CLIENTS = 50
 NUM_STREAMS = 15
@@ -32,7 +34,7 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         processes.stop()
 
 
-async def poll(client: httpx2.AsyncClient, number: int) -> list[int]:
+async def poll(client: httpx.AsyncClient, number: int) -> list[int]:
     """What a dashboard asks for, again and again; every fifth client also queues and cancels."""
     paths = [
         "/experiments",
@@ -53,7 +55,7 @@ async def poll(client: httpx2.AsyncClient, number: int) -> list[int]:
     return statuses
 
 
-async def follow(client: httpx2.AsyncClient) -> list[tuple[int, int]]:
+async def follow(client: httpx.AsyncClient) -> list[tuple[int, int]]:
     """Every epoch of experiment 1, as its stream tells them."""
     async with client.stream("GET", "/experiments/1/events?since=0") as answer:
         lines = [line async for line in answer.aiter_lines()]
@@ -61,10 +63,10 @@ async def follow(client: httpx2.AsyncClient) -> list[tuple[int, int]]:
     return [(event.data["run_id"], event.data["epoch"]) for event in events if event.name == "epoch"]
 
 
-async def watch(address: httpx2.URL) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
+async def watch(address: httpx.URL) -> tuple[list[list[int]], list[list[tuple[int, int]]]]:
     # Less than the service keeps an idle connection for, so that none is used that it is about to close.
-    limits = httpx2.Limits(max_connections=NUM_CLIENTS + NUM_STREAMS, keepalive_expiry=1.0)
-    async with httpx2.AsyncClient(base_url=address, timeout=120, trust_env=False, limits=limits) as client:
+    limits = httpx.Limits(max_connections=NUM_CLIENTS + NUM_STREAMS, keepalive_expiry=1.0)
+    async with httpx.AsyncClient(base_url=address, timeout=120, trust_env=False, limits=limits) as client:
         streams = asyncio.gather(*[follow(client) for _ in range(NUM_STREAMS)])
         answers = await asyncio.gather(*[poll(client, number) for number in range(NUM_CLIENTS)])
         return answers, await streams

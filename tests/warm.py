@@ -51,6 +51,9 @@ class WarmProcess:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, sent)
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 

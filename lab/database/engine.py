@@ -77,7 +77,7 @@ class Database:
             DatabaseVersionError: the database was written by a newer version.
             DatabaseUnavailableError: it cannot be used, with the reason and what to do.
         """
-        # Imported here for those who only look, such as health checks: it takes longer than their work.
+        # Imported here, because the import takes longer than a health check.
         from alembic import command
         from alembic.config import Config
         from alembic.util import CommandError
@@ -95,7 +95,7 @@ class Database:
                 ) from error
 
     def reclaim_space(self) -> None:
-        """Give the pages of deleted rows back to the disk; PostgreSQL sees to that itself."""
+        """Return the pages of deleted rows to the disk; PostgreSQL does so by itself."""
         if self.engine.dialect.name == "sqlite":
             with self.engine.connect() as connection:
                 # A script is run to its end; a single statement would free one page.
@@ -123,7 +123,7 @@ class Database:
 
 @contextmanager
 def explain_database_errors() -> Iterator[None]:
-    """Raise what keeps the block from using the database in words.
+    """Turn the block's database errors into one that says what is wrong and what would help.
 
     Raises:
         DatabaseUnavailableError: the disk is full, the file read-only, the server gone, and so on.
@@ -135,11 +135,11 @@ def explain_database_errors() -> Iterator[None]:
 
 
 def explain_database_error(error: sa.exc.DBAPIError | OSError) -> str:
-    """What is wrong with the database, and what would help."""
+    """Explain a database error, and say what would help."""
     if isinstance(error, sa.exc.DBAPIError):
         reason = words = str(error.orig).strip()
     else:
-        # The path is said but not searched: it may hold any word.
+        # The path is shown but not searched: it may contain any word.
         reason, words = str(error), str(error.strerror)
     advice = next((text for word, text in DATABASE_ADVICE.items() if word in words.lower()), "try again")
     return f"The database cannot be used ({reason}): {advice}."
@@ -169,7 +169,7 @@ def _create_engine(url: sa.URL) -> sa.Engine:
         return sa.create_engine(url, pool_pre_ping=True)
     with explain_database_errors():
         Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    # The queue library's tables stand in a schema of their own on PostgreSQL; SQLite has no schemas.
+    # The queue library's tables have their own schema on PostgreSQL; SQLite has no schemas.
     engine = sa.create_engine(url, execution_options={"schema_translate_map": {"dbos": None}})
 
     @sa.event.listens_for(engine, "connect")
@@ -179,7 +179,7 @@ def _create_engine(url: sa.URL) -> sa.Engine:
         connection.isolation_level = "IMMEDIATE"
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MILLISECONDS}")
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
-            # Takes effect before the first table only; later it would but wait for the write lock.
+            # Takes effect only before the first table; later it would merely wait for the write lock.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -1,4 +1,4 @@
-"""Tensors to safetensors bytes and back: never pickle, so that a file can hold nothing that runs."""
+"""Encode tensors as safetensors and back: never pickle, so a file cannot contain code."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ _METADATA_KEY = "state"
 
 
 def encode_tensors(tensors: dict[str, Tensor], *, values: dict[str, Any] | None = None) -> bytes:
-    """A safetensors file of ``tensors``, with plain JSON ``values`` in its header if given."""
+    """Encode ``tensors`` as a safetensors file, with plain JSON ``values`` in its header if given."""
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     return save(contiguous, metadata={_METADATA_KEY: json.dumps(values)} if values is not None else None)
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """A moment with its time zone, which SQLite would forget."""
+    """A time with its time zone, which SQLite would drop."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -34,10 +34,10 @@ class Base(DeclarativeBase):
 
 
 class Experiment(Base):
-    """What was asked for in one request: several runs on one data set."""
+    """One submitted request: several runs on one data set."""
 
     __tablename__ = "experiments"
-    # Ids of deleted rows are never given out again: a link to a deleted experiment stays dead.
+    # Ids of deleted rows are never reused: a link to a deleted experiment stays dead.
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -56,7 +56,7 @@ class Run(Base):
 
     __tablename__ = "runs"
     __table_args__ = (
-        # Few of all the runs: what is queued, running or paused is found without looking at the others.
+        # Few runs are unfinished: this index finds them without reading the others.
         sa.Index(
             "ix_runs_open",
             "experiment_id",
@@ -71,14 +71,14 @@ class Run(Base):
         sa.ForeignKey("experiments.id", ondelete="CASCADE"), index=True
     )
     config: Mapped[dict[str, Any]]
-    # The job that may write of this run; none once it is cancelled or paused.
+    # The job that may write this run; null once it is cancelled or paused.
     job_id: Mapped[str | None] = mapped_column(index=True)
     is_paused: Mapped[bool] = mapped_column(default=False)
-    # Attempts begun since the last new checkpoint, and what ended the last one if its worker could tell.
+    # Attempts since the last new checkpoint, and why the last one ended if its worker could tell.
     num_attempts: Mapped[int] = mapped_column(default=0)
     last_problem: Mapped[str | None]
     device: Mapped[str | None]
-    # The engine that trains it, and the ids of the runs that its last attempt trained together, its own too.
+    # The engine, and the ids of the runs that the last attempt trained together, including this one.
     variant: Mapped[str | None]
     bundle: Mapped[list[int] | None]
     started_at: Mapped[datetime | None]
@@ -92,23 +92,23 @@ UNFINISHED = Run.finished_at.is_(None)
 
 
 class Worker(Base):
-    """A worker as it was last heard of. Whether it lives, see ``lab.queue.workers``."""
+    """A worker's last heartbeat; ``lab.queue.workers`` tells whether it is alive."""
 
     __tablename__ = "workers"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     device: Mapped[str]
     started_at: Mapped[datetime]
-    # The database's clock, so that machines need not agree on the time.
+    # By the database's clock: machines need not agree on the time.
     heard_at_seconds: Mapped[float]
-    # How long the job at hand had not moved; none without a job.
+    # Seconds since the current job last moved; null without a job.
     idle_seconds: Mapped[float | None]
-    # How many runs it trains at once to be well used.
+    # The number of runs it trains at once.
     bundle_size: Mapped[int] = mapped_column(default=1)
 
 
 class EpochMetric(Base):
-    """What one epoch of one run gave; see ``worker.training.train.EpochReport`` for the units."""
+    """The metrics of one epoch of one run; see ``lab.runs.epochs.EpochReport`` for the units."""
 
     __tablename__ = "epoch_metrics"
 

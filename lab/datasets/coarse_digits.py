@@ -1,4 +1,4 @@
-"""How the embedded digits came to be, for pictures that networks trained on them are to read."""
+"""Make pictures look like the embedded digits, for networks trained on those."""
 
 import numpy as np
 import torch

@@ -23,7 +23,7 @@ DOWNLOAD_PROBE_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """What is known of a data set before its files are read."""
+    """A data set's properties, known before its files are read."""
 
     name: str
     title: str
@@ -34,7 +34,7 @@ class DatasetInfo:
 
     @property
     def shows_digits(self) -> bool:
-        """Whether its classes are the ten digits, so that its networks can read one."""
+        """True if the classes are the ten digits."""
         return self.class_names == DIGIT_NAMES
 
 
@@ -106,7 +106,7 @@ class Dataset:
 
 
 def find_dataset(name: str) -> DatasetInfo:
-    """What is known of the data set called ``name``.
+    """Find the data set called ``name``.
 
     Raises:
         InvalidConfigError: there is none of that name.
@@ -118,20 +118,20 @@ def find_dataset(name: str) -> DatasetInfo:
 
 
 def is_present(info: DatasetInfo, *, data_dir: Path) -> bool:
-    """Whether the data set can be read without a download."""
+    """Return whether the data set can be read without a download."""
     if info.torchvision_class is None:
         return True
     raw = data_dir / info.torchvision_class / "raw"
     return all((raw / f"{stem}-ubyte").is_file() for stem in _IDX_STEMS)
 
 
-# For each answer of the server, not for the whole.
+# For each response of the server, not for the whole download.
 DOWNLOAD_TIMEOUT_SECONDS = 30.0
 _IDX_STEMS = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
 
 def ensure_dataset(info: DatasetInfo, *, data_dir: Path) -> None:
-    """Have the data set's files in ``data_dir``, downloading them if need be.
+    """Download the data set's files into ``data_dir`` unless they are there.
 
     Raises:
         DatasetUnavailableError: they are not there and cannot be downloaded.
@@ -158,7 +158,7 @@ def ensure_dataset(info: DatasetInfo, *, data_dir: Path) -> None:
 
 @contextmanager
 def _socket_timeout(seconds: float) -> Iterator[None]:
-    # The only way to tell torchvision's download not to wait for ever for an answer.
+    # The only way to give torchvision's download a timeout.
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -168,7 +168,7 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
 
 
 def choose_default_dataset(setting: str, *, data_dir: Path) -> str:
-    """The data set of an experiment that names none: ``setting``, or, for auto, mnist if it can be had."""
+    """Choose the data set of an experiment that names none: ``setting``, or, for auto, mnist if available."""
     if setting != "auto":
         return setting
     try:

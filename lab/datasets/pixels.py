@@ -1,4 +1,4 @@
-"""The one step between 28×28 pictures and what every network was trained on."""
+"""Normalize 28×28 pixels as every network was trained on them."""
 
 from torch import Tensor
 

@@ -67,7 +67,7 @@ NORMALIZATION_TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class LayerDescription:
-    """One layer: what it is, the shape (C, H, W) it puts out for one image, and what it costs.
+    """One layer: its type, its output shape (C, H, W) for one image, and its cost.
 
     ``name`` is the layer's name in the network's state dict; ``row`` the row of the study's table.
     """

@@ -1,4 +1,4 @@
-"""Cautions: limits on what an experiment's results can show, known from its plan alone."""
+"""Cautions: limits on the conclusions from an experiment, known from its plan alone."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -10,7 +10,7 @@ from lab.wording import count_words, join_words
 
 
 def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
-    """What keeps the experiment's figures from saying more, in sentences."""
+    """List the limits of the experiment's results, in sentences."""
     warnings = []
     if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):
         warnings.append(

@@ -1,4 +1,4 @@
-"""What one run is, as data: every number that training depends on, and nothing else.
+"""The configuration of one run: every number that training depends on, and nothing else.
 
 Standard library only, so that training can import it on a bare GPU machine.
 """
@@ -105,7 +105,7 @@ class RunConfig:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunConfig":
-        """Read back what ``to_json`` wrote."""
+        """Make the configuration from the result of ``to_json``."""
         groups = values.get("groups")
         return cls(**{**values, "groups": tuple(groups) if isinstance(groups, list) else groups})
 

@@ -1,4 +1,4 @@
-"""Factors: the fields in which configurations can differ, and their levels in words."""
+"""Factors: the fields in which configurations can differ, and words for their levels."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def read_settings(config: RunConfig) -> Settings:
 
 
 def find_differing(a: Settings, b: Settings) -> list[str]:
-    """Names of the factors in which two configurations differ, where both have them."""
+    """Name the factors in which two configurations differ, among those that apply to both."""
     return [name for name in FACTORS if a[name] != b[name] and a[name] is not None and b[name] is not None]
 
 

@@ -1,4 +1,4 @@
-"""From what a request asks for to the list of runs it means."""
+"""Expand a request into the list of its runs."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ from lab.experiments.presets import STUDY, Preset, find_preset
 
 MAX_RUNS = 1_000
 MAX_PRIORITY = 100
-# The share of the training images held out when a request does not say: 5,000 of MNIST's 60,000.
+# Share of the training images held out by default: 5,000 of MNIST's 60,000.
 VALIDATION_SHARE = 1 / 12
 
 NOT_IN_GRID = ("dataset", "seed", "label", "schedule_metric")
@@ -21,7 +21,7 @@ NOT_IN_GRID = ("dataset", "seed", "label", "schedule_metric")
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentRequest:
-    """What a client asks for, types checked, nothing else.
+    """A client's request, its types checked, nothing else.
 
     ``recipe`` holds the fields of RunConfig that hold for all runs; ``configs`` and ``grid`` those that
     differ; or else ``preset`` names both. With none of the three the study is meant. ``seeds`` may be left to
@@ -87,7 +87,7 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
 
 
 def expand_grid(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Every combination of the grid's values; ``penalty`` names stand for λ1 and λ2 as the study has them.
+    """Combine the grid's values; ``penalty`` names stand for the study's λ1 and λ2.
 
     Raises:
         InvalidConfigError: a field that a run does not have, or an empty list.
@@ -120,7 +120,7 @@ def expand_grid(grid: dict[str, list[Any]]) -> list[dict[str, Any]]:
 
 
 def make_labels(configs: list[RunConfig]) -> list[str]:
-    """A short name for each configuration, unlike the others; given labels are kept.
+    """Make a short, unique label for each configuration; given labels are kept.
 
     Where normalization and penalty do not tell two apart, the first fields that do are named too:
     “batch, batch_size 2”.

@@ -1,4 +1,4 @@
-"""Experiments by name. Their numbers stand here and nowhere else."""
+"""Presets: experiments by name. Their numbers are defined here and nowhere else."""
 
 import math
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ from lab.experiments.configs import NORMALIZATIONS, PENALTIES, STUDY_L1, STUDY_L
 
 # With fewer than six seeds nothing can be concluded, see docs/decisions/0005-comparisons.md.
 NUM_SEEDS = 6
-# As many as the fair grid's 190 pairs take, corrected for each other, and more than its factors do.
+# The fair grid's 190 pairs, corrected for each other, need this many; its factors need fewer.
 NUM_FAIR_SEEDS = 13
-# As many as take, at each batch size, batch against group normalization, and how their difference changes.
+# Needed to compare batch with group normalization at each batch size, and the change of their difference.
 NUM_BATCH_SIZE_SEEDS = 10
 STUDY_LEARNING_RATE = 0.04
 STUDY_BATCH_SIZE = 128
@@ -28,7 +28,7 @@ BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128)
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """An experiment by name: its configurations, as a list or a grid, and what holds for all of them."""
+    """An experiment by name: its configurations, as a list or a grid, and their common recipe."""
 
     name: str
     title: str
@@ -42,7 +42,7 @@ class Preset:
 
     @property
     def num_configurations(self) -> int:
-        """How many configurations it compares."""
+        """The number of configurations it compares."""
         return len(self.configs) if self.grid is None else math.prod(map(len, self.grid.values()))
 
     @property
@@ -55,7 +55,7 @@ class Preset:
         return {**what, "seeds": self.num_seeds, **self.recipe}
 
     def check_overrides(self, recipe: dict[str, Any]) -> None:
-        """Refuse what the preset's own configurations decide.
+        """Refuse fields that the preset sets for each configuration.
 
         Raises:
             InvalidConfigError: a field of ``recipe`` differs between the preset's configurations.

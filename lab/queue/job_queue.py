@@ -17,7 +17,7 @@ from lab.database.engine import Database, explain_database_errors
 QUEUE_NAME = "training"
 WORKFLOW_NAME = "train_runs"
 APPLICATION_NAME = "normalization-lab"
-# Left to itself the library hashes the source, and jobs of another hash would never run.
+# By default the library hashes the source, and jobs of another hash would never run.
 APPLICATION_VERSION = "1"
 POLLING_INTERVAL_SECONDS = 0.1
 
@@ -40,14 +40,14 @@ JOBS = sa.Table(
 
 
 class StopWork(BaseException):
-    """Raised by a job to lay it down unfinished, for whoever takes the worker's jobs over.
+    """Raised by a job to stop unfinished; another worker takes it over.
 
     Not an Exception: the library records any Exception as the job's failure.
     """
 
 
 class JobQueue:
-    """To put jobs in and take them out; what performs them is ``serve_jobs``."""
+    """The queue's client: adds and removes jobs, which ``serve_jobs`` performs."""
 
     def __init__(self, database: Database) -> None:
         """Connect lazily; ``upgrade_queue`` must have made the tables."""
@@ -93,11 +93,11 @@ class JobQueue:
         )
         with self._database.transaction() as session:
             withdrawn = session.scalars(query).all()
-        # With a connection of its own: two held by one thread could wait for each other's.
+        # After the session is closed: two connections held by one thread could wait for each other.
         self.discard(withdrawn)
 
     def discard(self, job_ids: Sequence[str]) -> None:
-        """Remove jobs, at hand or not; a worker that has one after all is told so when it ends it."""
+        """Remove jobs, even those a worker has taken; it learns so when it ends the job."""
         if job_ids:
             self._client.delete_workflows(list(job_ids))
 
@@ -139,7 +139,7 @@ def serve_jobs(
     is_idle = threading.Event()
     is_idle.set()
 
-    # Without a limit of the library's own: how often a run may be tried is ours to say.
+    # No limit by the library: ``lab.runs.attempts`` counts attempts.
     @DBOS.workflow(name=WORKFLOW_NAME, max_recovery_attempts=None)
     def train_runs() -> None:
         if stop.is_set():

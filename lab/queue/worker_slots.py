@@ -1,4 +1,4 @@
-"""Which worker a process is: the lowest number that no living process holds.
+"""Worker slots: each worker process holds the lowest number that no living process holds.
 
 A job belongs to the worker that took it. A process that takes a dead one's number takes its jobs over.
 """
@@ -64,7 +64,7 @@ def _read_name(path: Path) -> str:
 def _is_held(path: Path) -> bool:
     with path.open("rb") as file:
         try:
-            # Shared, so that those who look do not take each other for the worker.
+            # Shared, so that two readers do not mistake each other for the worker.
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -86,7 +86,7 @@ def _claim_file(database: Database) -> Iterator[int]:
 
 @contextmanager
 def _claim_advisory_lock(database: Database) -> Iterator[int]:
-    # Outside any transaction, so that the connection is not idle in one for the worker's whole life.
+    # Outside any transaction, so the connection is not idle in one for the worker's whole life.
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for number in range(1, MAX_WORKERS + 1):
             lock = (_POSTGRESQL_LOCK_CLASS, number)

@@ -1,4 +1,4 @@
-"""Which workers there are, which of them are alive, and which have come to a halt.
+"""Workers: which are alive, and which have stalled.
 
 A worker is alive while its process holds its slot and is heard of. The slot tells a death at once; that it
 is no longer heard of tells of a process that was stopped or hangs as a whole.
@@ -15,17 +15,17 @@ from lab.database.tables import Worker
 from lab.queue.worker_slots import list_held_slots
 
 HEARTBEAT_SECONDS = 2.0
-# A worker not heard of for this long is not believed to train; a busy disk can keep one silent for seconds.
+# After this silence a worker no longer counts as training; a busy disk can delay heartbeats by seconds.
 SILENT_SECONDS = 15.0
-# And after this long its jobs are given to others.
+# After this silence its jobs are given to others.
 ABANDONED_SECONDS = 60.0
-# A job that has not moved for this long is called stalled.
+# A job that has not moved for this long is stalled.
 STALLED_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerRecord:
-    """A worker as it was last heard of.
+    """A worker's last heartbeat.
 
     ``idle_seconds`` is how long its job has not moved, None without a job; ``bundle_size`` how many runs it
     trains at once to be well used.
@@ -40,41 +40,41 @@ class WorkerRecord:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it was heard of lately."""
+        """True if its last heartbeat is recent."""
         return self.silent_seconds <= SILENT_SECONDS
 
     @property
     def is_stalled(self) -> bool:
-        """Whether it lives, but its job does not move."""
+        """True if it is alive but its job does not move."""
         return self.is_alive and (self.idle_seconds or 0.0) > STALLED_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workforce:
-    """The workers whose process is there, by id, and those whose process is gone."""
+    """Workers whose process exists, by id, and those whose process is gone."""
 
     workers: dict[str, WorkerRecord]
     past_workers: list[WorkerRecord] = field(default_factory=list)
 
     @property
     def alive(self) -> list[str]:
-        """Ids of those that are alive."""
+        """Ids of the living workers."""
         return [worker.id for worker in self.workers.values() if worker.is_alive]
 
     @property
     def stalled(self) -> list[str]:
-        """Ids of those that are alive but whose job does not move."""
+        """Ids of living workers whose job does not move."""
         return [worker.id for worker in self.workers.values() if worker.is_stalled]
 
     @property
     def responsible(self) -> list[str]:
-        """Ids of those whose jobs nobody else may have."""
+        """Ids of the workers whose jobs may not be given to others."""
         return [worker.id for worker in self.workers.values() if worker.silent_seconds <= ABANDONED_SECONDS]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SignsOfLife:
-    """What a worker tells of itself, see ``WorkerRecord``."""
+    """A worker's report about itself, see ``WorkerRecord``."""
 
     device: str
     started_at: datetime
@@ -91,7 +91,7 @@ def record_heartbeat(session: Session, worker_id: str, *, signs: SignsOfLife) ->
 
 
 def read_workforce(session: Session) -> Workforce:
-    """The workers as they stand now."""
+    """Read the workers' current state."""
     rows = session.execute(sa.select(Worker, seconds_now() - Worker.heard_at_seconds)).all()
     held = list_held_slots(session) if rows else set()
     records = [

@@ -1,4 +1,4 @@
-"""Which runs are trained together: as many as keep a worker's device busy, of one recipe."""
+"""Bundle runs of one recipe into jobs that keep a worker's device busy."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from lab.queue.workers import Workforce
 
 
 def choose_bundle_size(workforce: Workforce, *, num_runs: int) -> int:
-    """How many of ``num_runs`` one job should have: what suits the workers, but not so many that one idles.
+    """Choose the number of runs per job: what suits the workers, but leaves none of them idle.
 
     The workers that are alive count, or, if none is, those that were heard of last.
     """
@@ -21,7 +21,7 @@ def choose_bundle_size(workforce: Workforce, *, num_runs: int) -> int:
 
 
 def make_bundles(runs: Sequence[Run], *, size: int) -> list[list[Run]]:
-    """The runs in bundles of at most ``size``, in order; those of a bundle take the same steps together."""
+    """Bundle runs of one recipe, at most ``size`` together, in order."""
     by_recipe: dict[object, list[Run]] = {}
     for run in runs:
         config = RunConfig.from_json(run.config)

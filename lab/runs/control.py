@@ -1,4 +1,4 @@
-"""What a client does to experiments: submit, cancel, pause, resume, delete.
+"""Control experiments: submit, cancel, pause, resume, delete.
 
 A run belongs to the job whose id it carries, and a worker may write of it only in the name of that job. To
 take a run off a worker is therefore one update here, at once and for good; the worker notices between steps.
@@ -36,7 +36,7 @@ def submit_experiment(
         IdempotencyConflictError: the key has been used for another request.
     """
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    # One statement, so that of two requests with one key that come at once the second waits for the first.
+    # One statement: of two simultaneous requests with one key, the second waits for the first.
     experiment_id = session.scalar(
         insert(Experiment)
         .values(
@@ -61,7 +61,7 @@ def submit_experiment(
 
 
 def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
-    """Take every unfinished run off the queue and off its worker, for good; what was measured stays.
+    """Take every unfinished run off the queue and off its worker, for good; results are kept.
 
     Gives the ids of their jobs, to ``withdraw`` once the transaction is committed.
 
@@ -86,7 +86,7 @@ def pause_experiment(session: Session, experiment_id: int) -> list[str]:
 
 
 def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> None:
-    """Queue every paused run again, before those not yet begun; it goes on from its last checkpoint.
+    """Queue every paused run again, before runs not yet begun; it continues from its last checkpoint.
 
     Raises:
         NotFoundError: there is no such experiment.

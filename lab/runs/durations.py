@@ -1,4 +1,4 @@
-"""How long runs will take, from how long runs like them took on the same device."""
+"""Estimate how long runs will take, from similar runs on the same device."""
 
 import math
 from collections import Counter, defaultdict
@@ -13,13 +13,13 @@ from lab.datasets.load import DATASETS
 from lab.experiments.configs import RunConfig
 from lab.queue.workers import read_workforce
 
-# The latest ones, so that a faster version of the training soon shows.
+# Only the latest, so that a faster version of the training soon shows.
 MOST_RUNS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class DurationEstimate:
-    """Seconds until all is trained, once its turn has come, and what that rests on; None if on nothing."""
+    """Estimated seconds of training, once it starts, and the basis of the estimate; None without one."""
 
     seconds: float | None
     basis: str
@@ -112,7 +112,7 @@ def _read_records(session: Session, device: str, *, dataset: str) -> dict[tuple[
 
 
 def _find_nearest(records: dict[tuple[str, int], _Record], config: RunConfig) -> _Record:
-    """The record of the nearest batch size, and among those of the same normalization if there is one."""
+    """Find the record of the nearest batch size, preferably of the same normalization."""
 
     def find_distance(key: tuple[str, int]) -> tuple[float, bool]:
         normalization, batch_size = key

@@ -1,4 +1,4 @@
-"""What training hands over after each epoch."""
+"""Epoch reports and training states, passed from training to storage."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class TrainingState:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochReport:
-    """What one epoch of one run gave.
+    """The result of one epoch of one run.
 
     Losses are mean cross-entropies in nats without the penalty, accuracies 0–1, both in eval mode on
     pictures as they are. The validation figures are None where no images are held out. ``learning_rate`` is

@@ -1,4 +1,4 @@
-"""The list of experiments: summed up in the database, so that a long one costs no more than its page."""
+"""The list of experiments, summarized in the database: a long list costs no more than one page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from lab.runs.status import (
     select_status,
 )
 
-# Above every id: a page without a cursor is read as one with it.
+# Above every id: the cursor of a page without one.
 LAST_ID = 2**31 - 1
 
 
@@ -48,7 +48,7 @@ class ListedExperiment:
 
 @dataclass(frozen=True, kw_only=True)
 class ListFilter:
-    """Which experiments are listed; None leaves nothing out.
+    """A filter for the list of experiments; None leaves nothing out.
 
     ``search`` is part of a name, in any case, or an id.
     """
@@ -61,7 +61,7 @@ class ListFilter:
 def list_experiments(
     session: Session, *, limit: int, before_id: int | None = None, only: ListFilter | None = None
 ) -> list[ListedExperiment]:
-    """The newest experiments first, those older than ``before_id`` if it is given."""
+    """List the newest experiments first, those older than ``before_id`` if given."""
     only = only or ListFilter()
     workforce = read_workforce(session)
     query = (
@@ -80,14 +80,14 @@ def list_experiments(
 
 
 def _matches(search: str) -> sa.ColumnElement[bool]:
-    """Whether the experiment is what was searched for: checked along the ids, newest first, page by page."""
+    """Match the search text against name and id, checked along the ids, newest first, page by page."""
     in_name = Experiment.name.icontains(search, autoescape=True)
     is_id = search.isascii() and search.isdecimal() and int(search) <= LAST_ID
     return sa.or_(in_name, Experiment.id == int(search)) if is_id else in_name
 
 
 def _has_status(status: Status, workforce: Workforce) -> sa.ColumnElement[bool]:
-    """Whether the enclosing query's experiment has ``status``: a run has it, and none an earlier one."""
+    """Condition: a run of the enclosing query's experiment has ``status``, and none an earlier one."""
 
     def has_run(wanted: Sequence[Status]) -> sa.ColumnElement[bool]:
         runs = sa.select(Run.id).outerjoin(*JOB_OF_RUN).where(Run.experiment_id == Experiment.id)
@@ -96,7 +96,7 @@ def _has_status(status: Status, workforce: Workforce) -> sa.ColumnElement[bool]:
     earlier = STATUSES[: STATUSES.index(status)]
     conditions = [has_run([status]), *([~has_run(earlier)] if earlier else [])]
     if status in ("running", "queued", "paused", "cancelled"):
-        # Few experiments have unfinished runs: they are found by an index instead of by asking each.
+        # Few experiments have unfinished runs: an index finds them.
         unfinished = sa.select(Run.experiment_id).where(UNFINISHED)
         conditions.insert(0, Experiment.id.in_(unfinished))
     return sa.and_(*conditions)
@@ -129,7 +129,7 @@ def _summarize(
 
 
 def _select_runs(experiment_ids: Sequence[int], workforce: Workforce) -> sa.Subquery:
-    """What is summed up of each run."""
+    """Select the values of each run that the list summarizes."""
     last_accuracy = (
         sa.select(EpochMetric.test_accuracy)
         .where(EpochMetric.run_id == Run.id, EpochMetric.epoch == select_last_epoch())

@@ -24,7 +24,7 @@ def encode_log_probabilities(log_probabilities: LogProbabilities) -> bytes:
 
 
 def decode_log_probabilities(data: bytes) -> LogProbabilities:
-    """Decode what ``encode_log_probabilities`` wrote, as (N, 10)."""
+    """Decode the result of ``encode_log_probabilities``, as (N, 10)."""
     return np.frombuffer(data, dtype=STORED_TYPE).reshape(-1, NUM_CLASSES)
 
 

@@ -17,9 +17,9 @@ from lab.runs.attempts import MAX_ATTEMPTS, fail_without_progress
 from lab.runs.bundles import choose_bundle_size, make_bundles
 from lab.runs.locks import lock_runs
 
-# Before the second attempt; twice as long before each further one.
+# Delay before the second attempt; doubled before each further one.
 RETRY_SECONDS = 5.0
-# So many attempts without a new checkpoint, and a job's runs are tried each by itself.
+# After this many attempts without a new checkpoint, each run of a job is tried by itself.
 MOST_JOINT_ATTEMPTS = 2
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def queue_runs(
     is_resumed: bool = False,
     delay_seconds: float = 0.0,
 ) -> None:
-    """Make one new job of ``runs``, which belong to one experiment."""
+    """Queue one new job of ``runs``, all of one experiment."""
     job_id = f"run-{runs[0].id}-{uuid.uuid4().hex[:12]}"
     for run in runs:
         run.job_id = job_id
@@ -44,7 +44,7 @@ def queue_runs(
 
 
 def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str) -> None:
-    """Queue what is left of a job again, later each time it comes no further; the last time, give it up.
+    """Requeue the rest of a job, after a growing delay; fail its runs when their attempts are used up.
 
     One of its runs may be to blame for all, so that in the end each is tried by itself.
     """
@@ -60,7 +60,7 @@ def retry_later(session: Session, queue: JobQueue, job_id: str, *, problem: str)
 
 
 def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) -> None:
-    """Queue what is left of jobs again that their worker will not finish; ``discard`` them afterwards."""
+    """Requeue the rest of jobs that their worker will not finish; ``discard`` the jobs afterwards."""
     for job_id in job_ids:
         runs = lock_runs(session, Run.job_id == job_id)
         if runs:
@@ -69,7 +69,7 @@ def requeue_jobs(session: Session, queue: JobQueue, job_ids: Collection[str]) ->
 
 
 def queue_apart(session: Session, queue: JobQueue, job_id: str) -> None:
-    """Queue what is left of a job again, each run in a job of its own."""
+    """Requeue the rest of a job, each run in a job of its own."""
     for run in lock_runs(session, Run.job_id == job_id):
         queue_runs(session, queue, [run], is_resumed=True)
 
@@ -85,7 +85,7 @@ def _queue_again(
 def queue_in_bundles(
     session: Session, queue: JobQueue, runs: Sequence[Run], *, is_resumed: bool = False
 ) -> None:
-    """Make jobs of the runs of one experiment, as large as suits the workers there are."""
+    """Queue the runs of one experiment in jobs as large as suits the workers."""
     size = choose_bundle_size(read_workforce(session), num_runs=len(runs))
     for bundle in make_bundles(runs, size=size):
         queue_runs(session, queue, bundle, is_resumed=is_resumed)
@@ -93,7 +93,7 @@ def queue_in_bundles(
 
 def find_abandoned_jobs(session: Session) -> list[str]:
     """Ids of the jobs whose worker is dead, or has been silent for too long."""
-    # In this order: a slot found free after the job was seen was free of the job's worker.
+    # In this order: a slot found free after the job was read is free of the job's worker.
     held = list_held_jobs(session)
     responsible = read_workforce(session).responsible if held else []
     return [job_id for job_id, worker_id in held.items() if worker_id not in responsible]

@@ -1,4 +1,4 @@
-"""Everything read of experiments and runs; a run's status comes from ``lab.runs.status``."""
+"""Read experiments and runs; a run's status comes from ``lab.runs.status``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from lab.runs.status import (
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """One run as it stands.
+    """The current state of one run.
 
     ``epoch`` is the last one recorded, 0 before the first. ``variant`` is the engine that trains it,
     ``bundle`` the ids of the runs that its last attempt trained together, its own among them. ``worker`` has
@@ -50,7 +50,7 @@ class RunRecord:
 
     @property
     def is_completed(self) -> bool:
-        """Whether its network, and all that is measured of it, is final."""
+        """True if training has ended and every result is final."""
         return self.status == "completed"
 
 
@@ -97,7 +97,7 @@ class ExperimentRecord:
 
     @property
     def stalled(self) -> str | None:
-        """Why nothing of it moves although it should; None while any run is trained."""
+        """The reason why no run moves although some should; None while any run is trained."""
         if any(run.status == "running" and not run.stalled for run in self.runs):
             return None
         return next((run.stalled for run in self.runs if run.stalled), None)
@@ -110,7 +110,7 @@ class ExperimentRecord:
 
 
 def has_experiments(session: Session) -> bool:
-    """Whether anything was ever submitted and not deleted."""
+    """Return whether there is any experiment."""
     return session.scalar(sa.select(Experiment.id).limit(1)) is not None
 
 
@@ -159,7 +159,7 @@ def read_run(session: Session, run_id: int) -> RunRecord:
 
 
 def list_completed_runs(session: Session, *, experiment_id: int | None = None) -> list[RunRecord]:
-    """Every completed run, of one experiment if ``experiment_id`` is given."""
+    """List every completed run, of one experiment if ``experiment_id`` is given."""
     condition = sa.and_(Run.finished_at.is_not(None), Run.error.is_(None))
     if experiment_id is not None:
         condition = sa.and_(condition, Run.experiment_id == experiment_id)
@@ -190,14 +190,14 @@ def read_weights(session: Session, run: RunRecord) -> bytes:
 
 
 def count_runs_by_status(session: Session) -> dict[str, int]:
-    """How many runs there are of each status that occurs."""
+    """Count the runs by status; only statuses that occur are listed."""
     status = select_status(read_workforce(session))
     query = sa.select(status, sa.func.count()).select_from(Run).outerjoin(*JOB_OF_RUN).group_by(status)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
 def find_stall(session: Session, experiment_id: int) -> str | None:
-    """Why a run of the experiment that waits for more than its turn does not go on; None if none does."""
+    """Explain why a stuck run of the experiment does not continue; None if none is stuck."""
     stuck = sa.and_(Run.experiment_id == experiment_id, UNFINISHED)
     runs = _read_runs(session, sa.and_(stuck, is_stuck(read_workforce(session))))
     return next((run.stalled for run in runs if run.stalled), None)

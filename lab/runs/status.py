@@ -1,4 +1,4 @@
-"""What a run's status is, and why one does not move: derived here and stored nowhere.
+"""Run status and the reasons for a stall: derived here and stored nowhere.
 
 The sources are the run's own row, the queue's state of the job it belongs to, and the workers that live.
 """
@@ -43,12 +43,12 @@ def select_status(workforce: Workforce) -> sa.Case[Status]:
 
 
 def combine_statuses(statuses: Collection[Status]) -> Status:
-    """An experiment's status from those of its runs; completed if there are none."""
+    """Combine the statuses of an experiment's runs into one; completed without any."""
     return next((status for status in STATUSES if status in statuses), "completed")
 
 
 def is_stuck(workforce: Workforce) -> sa.ColumnElement[bool]:
-    """Whether the run's job waits for more than its turn: for a worker that hangs, or to be tried again."""
+    """Condition: the run's job waits for more than its turn, for a stalled worker or for a retry."""
     is_held = JOBS.c.status == RUNNING_STATE
     is_moving = JOBS.c.executor_id.in_(workforce.alive) & JOBS.c.executor_id.not_in(workforce.stalled)
     return sa.or_(JOBS.c.status == WAITING_STATE, is_held & ~is_moving)
@@ -57,7 +57,7 @@ def is_stuck(workforce: Workforce) -> sa.ColumnElement[bool]:
 def explain_stall(
     status: Status, workforce: Workforce, *, job_state: str | None, worker_id: str | None, problem: str | None
 ) -> str | None:
-    """Why a run that should go on does not, in a sentence; None if it does, or should not."""
+    """Explain in a sentence why a run does not continue; None if it does, or should not."""
     if status not in ACTIVE:
         return None
     if not workforce.alive:
@@ -73,7 +73,7 @@ def explain_stall(
 
 
 def explain_halt(workforce: Workforce) -> str:
-    """Why nothing moves at all when no worker is alive."""
+    """Explain why nothing moves when no worker is alive."""
     silent = next(iter(workforce.workers.values()), None)
     if silent is None:
         return "No worker is alive to train it; start one with: python -m worker."

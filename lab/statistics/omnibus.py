@@ -1,4 +1,4 @@
-"""Whether several levels of a factor differ at all, as one question."""
+"""Omnibus test: do the levels of a factor differ at all?"""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -31,7 +31,7 @@ TIE_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """What the differences of one pair come to; fractions of accuracy, as given.
+    """The difference of one pair over its seeds, as fractions of accuracy.
 
     ``effect_size`` is Hedges' g_z: mean / sd of the differences (Cohen's d_z), times 1 − 3/(4(n − 1) − 1)
     against its bias in small samples. It is None where the differences do not vary, and below three seeds,
@@ -89,7 +89,7 @@ def find_smallest_p(num_seeds: int) -> float:
 
 
 def count_seeds_needed(num_tests: int) -> int | None:
-    """How many seeds let the smallest p, times ``num_tests`` as Holm has it, fall below ``LEVEL``.
+    """Count the seeds for which the smallest p, times ``num_tests`` as in Holm's method, is below ``LEVEL``.
 
     None where no number does, as p does not fall below that of ``NUM_RESAMPLES`` assignments.
     """
@@ -100,7 +100,7 @@ def count_seeds_needed(num_tests: int) -> int | None:
 
 
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p values (1979), in the order given.
+    """Adjust p values by Holm's step-down method (1979), in the order given.
 
     Calling different whatever falls below α is wrong even once with probability α at most. The same as
     statsmodels' ``multipletests``, which collects the whole process's garbage at every call.
@@ -146,7 +146,7 @@ def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
 
 @lru_cache(maxsize=8)
 def list_signs(num_seeds: int) -> NDArray[np.float64]:
-    """Sign assignments, one a row; of two that are each other's negative only one, as |mean| is the same."""
+    """List sign assignments, one per row; of each and its negative only one, as |mean| is the same."""
     if num_seeds > MAX_EXACT_SEEDS:
         return np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_RESAMPLES, num_seeds))
     numbers = np.arange(2 ** (num_seeds - 1))[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""What several seeds of one configuration come to."""
+"""Summaries of one configuration over its seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

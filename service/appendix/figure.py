@@ -1,4 +1,4 @@
-"""The appendix as one figure: which values share a mean and a variance under each normalization."""
+"""The appendix as one figure: the values that share a mean and a variance in each normalization."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Where the blocks of one normalization lie on the appendix's figure, and what fits beside them."""
+"""Layout of one normalization's blocks on the appendix's figure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Panel:
 
     @cached_property
     def figures(self) -> tuple[str, ...]:
-        """What is written below the blocks of each set."""
+        """The numbers written below the blocks of each set."""
         return _fit_figures(self.sets, width=self.extent(self.sets[0])[1])
 
     @property
@@ -43,7 +43,7 @@ class Panel:
 
     @property
     def is_columns(self) -> bool:
-        """Whether a set spans all images, so that figures are written once below the grid."""
+        """True if a set spans all images, so that its numbers are written once below the grid."""
         return len(self.sets[0].images) > 1
 
     def left(self, channel: int) -> float:
@@ -126,7 +126,7 @@ def write_cell(value: Fraction) -> str:
 
 
 def is_shortened(value: Fraction) -> bool:
-    """Whether a cell shows the value with fewer digits than it has."""
+    """True if a cell shows the value with fewer digits than it has."""
     return Fraction(write_cell(value).replace("−", "-")) != value
 
 

@@ -1,4 +1,4 @@
-"""How numbers and formulas of the appendix are written: as plain text, in LaTeX and in MathML."""
+"""Notation of the appendix's numbers and formulas: plain text, LaTeX and MathML."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,17 +23,17 @@ _MATHML_IDENTIFIERS = frozenset("μσnx")
 
 
 def has_short_decimal(value: Fraction) -> bool:
-    """Whether the decimal ends within 8 places, so that it can be written without rounding."""
+    """Return whether the decimal ends within 8 places, so that it is exact."""
     return _DECIMAL_UNIT % value.denominator == 0
 
 
 def has_short_ratio(value: Fraction) -> bool:
-    """Whether numerator and denominator are short enough to be read."""
+    """Return whether numerator and denominator are short enough to read."""
     return len(str(value)) <= MAX_FRACTION_LENGTH
 
 
 def is_written_exactly(value: Fraction) -> bool:
-    """Whether ``Notation.number`` writes the value without rounding."""
+    """Return whether ``Notation.number`` writes the value without rounding."""
     return has_short_decimal(value) or has_short_ratio(value)
 
 
@@ -51,7 +51,7 @@ def find_root(value: Fraction) -> Fraction | None:
 
 
 class Notation(ABC):
-    """A way of writing formulas: every method returns a piece that can stand inside another."""
+    """A notation for formulas; every method returns a piece that can be part of another."""
 
     def number(self, value: Fraction | int) -> str:
         """The decimal where it is short, else the ratio where that is short, else six digits."""
@@ -80,7 +80,7 @@ class Notation(ABC):
 
     @abstractmethod
     def symbol(self, sign: str) -> str:
-        """A name or an operator, given as the one character a reader sees."""
+        """A name or an operator, given as the character that a reader sees."""
 
     @abstractmethod
     def fraction(self, top: str, bottom: str) -> str:

@@ -1,4 +1,4 @@
-"""What the appendix's routes take and answer as JSON; every index is 0-based, so "image 1" is index 0."""
+"""Requests and answers of the appendix's routes; every index is 0-based, so "image 1" is index 0."""
 
 from typing import Annotated, Any, Self
 
@@ -25,7 +25,7 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class AppendixRequest(BaseModel):
-    """The tensor to work out, and how; what cannot be worked out is refused with a sentence."""
+    """The tensor to work out, and the parameters of the normalizations."""
 
     # Values are checked in service.appendix.tensor, whose sentences say what would be right.
     model_config = ConfigDict(
@@ -132,7 +132,7 @@ class InstanceSet(WorkedSet):
 
 
 class NormalizedTensors(BaseModel):
-    """(x - mean) / sqrt(variance + eps) · gamma + beta, each [N][C][H][W]; 0 stands for 0/0."""
+    """(x - mean) / sqrt(variance + eps) · gamma + beta, each [N][C][H][W]; 0/0 is written as 0."""
 
     batch: Tensor
     group: Tensor
@@ -141,7 +141,7 @@ class NormalizedTensors(BaseModel):
 
 
 class SampleAnswer(BaseModel):
-    """What was worked out."""
+    """The tensor that was worked out."""
 
     shape: tuple[int, int, int, int] = Field(description="N, C, H, W")
     pixels: Tensor = Field(description="[N][C][H][W]")

@@ -73,14 +73,14 @@ class StatisticsSet:
 
 @dataclass(frozen=True)
 class Affine:
-    """What follows the statistics: y = (x - μ) / √(σ² + eps) · gamma + beta, gamma and beta per channel."""
+    """The affine step after normalizing: y = (x - μ) / √(σ² + eps) · gamma + beta, per channel."""
 
     eps: Fraction
     gamma: tuple[Fraction, ...] | None
     beta: tuple[Fraction, ...] | None
 
     def apply(self, value: Fraction, *, channel: int, statistics: StatisticsSet) -> float:
-        """Normalize one value; where σ² + eps is 0, so is the numerator, and 0 stands for 0/0."""
+        """Normalize one value; where σ² + eps is 0, so is the numerator, and the result is 0."""
         spread = statistics.variance + self.eps
         standardized = float(value - statistics.mean) / math.sqrt(spread) if spread else 0.0
         gamma = float(self.gamma[channel]) if self.gamma else 1.0
@@ -90,7 +90,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Appendix:
-    """Every set of every normalization, the normalized tensors, and what a reader should be told."""
+    """Every set of every normalization, the normalized tensors, and notes for the reader."""
 
     sample: Sample
     groups: int

@@ -1,4 +1,4 @@
-"""What the appendix accepts: one small (N, C, H, W) tensor of plain numbers, read into exact fractions."""
+"""Input of the appendix: one small (N, C, H, W) tensor of plain numbers, read into exact fractions."""
 
 import math
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A tensor with what a reader wants to know about it.
+    """A tensor with names and notes for the reader.
 
     ``pixels`` is indexed [image][channel][row][column]. ``filled_in`` holds the 0-based positions whose
     value is not the source's own, and ``notes`` what to say about the source.

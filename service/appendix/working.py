@@ -24,7 +24,7 @@ ADDED_SQUARES = 4
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its name, what is done in words, and the formula in pieces a line may break between."""
+    """One step: its name, a description, and the formula in pieces between which a line may break."""
 
     name: str
     words: str
@@ -164,7 +164,7 @@ def _terms(values: Sequence[Fraction], notation: Notation) -> list[str]:
 
 
 def _plus(terms: Sequence[str], limit: int, notation: Notation) -> list[str]:
-    """Pieces of a sum: the first term, then each other with its plus sign."""
+    """Write a sum in pieces: the first term, then each further term with its plus sign."""
     shown = _elide(terms, limit, notation)
     return [shown[0], *(notation.join((notation.symbol("+"), term)) for term in shown[1:])]
 

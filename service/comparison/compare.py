@@ -59,7 +59,7 @@ def compare_experiment(
     """
     scores = collect_scores(experiment, _read_values(session, experiment, metric))
     num_pairs = len(list_pairs(scores.labels, reference=reference))
-    # Beyond this, pairs that differ in one factor may be as many as all pairs are.
+    # Beyond this there may be as many pairs that differ in one factor as pairs in all.
     has_factors = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
     warnings = _list_warnings(experiment, scores, num_pairs=num_pairs, has_factors=has_factors)
     only_correct = None
@@ -99,7 +99,7 @@ def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric)
 def _list_warnings(
     experiment: ExperimentRecord, scores: Scores, *, num_pairs: int, has_factors: bool
 ) -> list[str]:
-    """What to know before reading any pair."""
+    """List warnings that apply to all pairs."""
     warnings = [note] if (note := scores.describe_unfinished()) else []
     if experiment.status in ("running", "queued", "paused"):
         warnings.append(

@@ -1,4 +1,4 @@
-"""What a grid tells of its factors, changed one at a time."""
+"""Effects of a grid's factors, changed one at a time."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What configurations differ in, and the questions that a grid answers with one factor changed at a time."""
+"""Questions that a grid answers: effects of one factor changed at a time, and interactions."""
 
 import itertools
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Whether a factor with three levels or more makes a difference at all."""
+"""Overall test of each factor with three or more levels."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ MAX_PAIRS = 5_000
 def compare_pairs(
     scores: Scores, *, only_correct: NDArray[np.int64] | None, reference: str | None = None
 ) -> list[PairOut]:
-    """Judge every pair, or those of ``reference`` with each other one; they are one family of tests.
+    """Judge every pair, or ``reference`` with each other configuration, as one family of tests.
 
     Raises:
         InvalidRequestError: there are more than ``MAX_PAIRS``, or no configuration of that name.
@@ -68,7 +68,7 @@ def list_pairs(labels: Sequence[str], *, reference: str | None) -> list[tuple[in
 
 
 def ask_pair(scores: Scores, pair: tuple[int, int], differing: Sequence[str]) -> Question:
-    """Whether the first of the pair is better than the second; ``differing`` names what sets them apart."""
+    """Ask whether the first of the pair is better; ``differing`` names the factors that differ."""
     i, j = pair
     a, b = scores.labels[i], scores.labels[j]
     return Question(

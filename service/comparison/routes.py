@@ -4,11 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from lab.runs.records import read_experiment
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric
-from service.dependencies import RowId, SessionDep
+from service.dependencies import ExperimentDep, SessionDep
 from service.mistakes.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
@@ -16,7 +15,7 @@ router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
 @router.get("/comparison")
 def show_comparison(
-    experiment_id: RowId,
+    experiment: ExperimentDep,
     test_images: TestImagesDep,
     session: SessionDep,
     metric: Annotated[
@@ -26,12 +25,11 @@ def show_comparison(
         str | None, Query(description="Label of one configuration: compare the others with it alone.")
     ] = None,
 ) -> ComparisonOut:
-    """Every pair of configurations, compared seed by seed, with a verdict in words; then factor by factor.
+    """Compare every pair of configurations, seed by seed, with a verdict; then factor by factor.
 
     Differences are fractions (0.01 is one point), a's accuracy minus b's. Only seeds that both configurations
     have completed count. A verdict says better only where the Holm-adjusted exact p is below 0.05; below six
     seeds it is always `cannot_conclude`. Name a `reference` before looking at the figures: fewer pairs need
     fewer seeds.
     """
-    experiment = read_experiment(session, experiment_id)
     return compare_experiment(session, test_images, experiment, metric=metric, reference=reference)

@@ -1,4 +1,4 @@
-"""What GET /experiments/{id}/comparison gives."""
+"""Answer of GET /experiments/{id}/comparison."""
 
 from typing import Any, Literal
 
@@ -46,7 +46,7 @@ class AverageEffectOut(Finding):
 
 
 class InteractionOut(Finding):
-    """How far the lead of one normalization over another depends on one other factor's level.
+    """How one normalization's lead over another depends on the level of another factor.
 
     ``difference``: a's lead over b at ``level`` minus its lead at ``other_level``.
     """
@@ -59,7 +59,7 @@ class InteractionOut(Finding):
 
 
 class OverallOut(BaseModel):
-    """Whether a factor makes a difference at all, averaged over the settings of the rest."""
+    """The overall test of one factor, averaged over the settings of the others."""
 
     factor: str
     level_means: dict[str, float] = Field(description="Mean accuracy of each level, a fraction.")
@@ -72,7 +72,7 @@ class OverallOut(BaseModel):
 
 
 class FactorsOut(BaseModel):
-    """What a grid tells of its factors one by one; each list is a family of tests adjusted by itself."""
+    """The factors of a grid one by one; each list is a family of tests, adjusted by itself."""
 
     overall: list[OverallOut] = Field(description="Factors of three levels or more, each as one question.")
     effects: dict[str, list[EffectOut]] = Field(description="By factor; one family a factor.")

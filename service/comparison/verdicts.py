@@ -1,4 +1,4 @@
-"""From differences by seed to a verdict in words."""
+"""Verdicts in words, from differences by seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", 
 
 
 class Finding(BaseModel):
-    """A difference, how certain it is, and what may be said of it. Of differences, 0.01 is one point."""
+    """A difference, its uncertainty, and the verdict. A difference of 0.01 is one point."""
 
     difference: float | None = Field(description="Mean difference over the seeds; null without any.")
     ci_low: float | None = Field(description="95 % t interval of it, not adjusted; null below two seeds.")
@@ -48,7 +48,7 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """One difference to judge: by seed, and what to say if it is above or below 0."""
+    """A difference to judge, by seed, with the claims for values above and below 0."""
 
     differences: NDArray[np.float64]
     claims: tuple[str, str]
@@ -59,7 +59,7 @@ class Question:
 def judge(questions: Sequence[Question]) -> list[Finding]:
     """A finding for each question; all are one family, whose p values are adjusted together."""
     described = [describe_differences(q.differences) if len(q.differences) else None for q in questions]
-    # What has no figures yet is asked all the same: verdicts do not depend on what is answered first.
+    # Questions without data yet count too: verdicts do not depend on what finishes first.
     adjusted = adjust_holm([found.p_value if found else 1.0 for found in described])
     return [
         _make_finding(question, found, p_holm=p_holm, num_tests=len(questions))
@@ -81,7 +81,7 @@ def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
 
 
 def describe_shortfall(num_seeds: int, *, num_tests: int) -> str | None:
-    """Why so many seeds cannot conclude, however clear the figures; None where they can."""
+    """Say why this number of seeds cannot conclude, however clear the data; None if it can."""
     if num_seeds < MIN_SEEDS:
         return f"fewer than {MIN_SEEDS} seeds"
     if num_tests * find_smallest_p(num_seeds) < LEVEL:
@@ -148,7 +148,7 @@ NUMBERS = (
 def _decide(
     question: Question, found: PairedDifference, *, p_holm: float, num_tests: int
 ) -> tuple[Outcome, str, str | None]:
-    """The outcome, the verdict in words, and, where nothing can be concluded, the reason."""
+    """Decide the outcome, the verdict, and, if nothing can be concluded, the reason."""
     n = found.num_seeds
     shortfall = describe_shortfall(n, num_tests=num_tests)
     if n < MIN_SEEDS:
@@ -169,7 +169,7 @@ def _decide(
 
 
 def _find_cautions(found: PairedDifference, *, is_found: bool) -> list[str]:
-    """What the seeds themselves say against taking the figures at their word."""
+    """List reasons in the data to be careful with the finding."""
     cautions = []
     if found.num_ties:
         smallest = min(1.0, find_smallest_p(found.num_seeds - found.num_ties))

@@ -1,4 +1,4 @@
-"""What figures start from: a bare page, its inks, and text that is safe to draw."""
+"""The base of every figure: a bare page, its inks, and text that is safe to draw."""
 
 import unicodedata
 
@@ -45,7 +45,7 @@ def write_heading(figure: Figure, title: str, words: str, *, left: float = 0.3) 
 
 
 def draw_notice(title: str, *, message: str) -> Figure:
-    """A figure for when there is nothing to draw yet: the title, and a sentence that says why."""
+    """Draw the title and a sentence that says why there is nothing else to draw."""
     figure, canvas = start_canvas(8, 3)
     canvas.text(4, 1.15, clean_text(title, max_length=70), ha="center", va="center", fontsize=15, color=INK)
     canvas.text(

@@ -1,4 +1,4 @@
-"""How a configuration looks, the same in every figure: color by normalization, line style by penalty."""
+"""The look of configurations, the same in every figure: color by normalization, line style by penalty."""
 
 import zlib
 from collections import defaultdict
@@ -46,7 +46,7 @@ class LineStyle:
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What runs share that differ in nothing but their seed."""
+    """A configuration: label, normalization and penalty."""
 
     label: str
     normalization: str
@@ -72,7 +72,7 @@ def style_line(normalization: str, penalty: str, *, label: str = "") -> LineStyl
 
 
 def style_configurations(configurations: Iterable[Configuration]) -> dict[Configuration, LineStyle]:
-    """``style_line`` of each, except that no two shown together look alike while there are markers left.
+    """Style each configuration so that no two look alike while markers last.
 
     Only configurations of one normalization and penalty compete for a marker, so that leaving out other
     normalizations changes nobody's look.

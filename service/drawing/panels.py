@@ -75,7 +75,7 @@ def start_panels(
 
 
 def limit_accuracy(axes: Sequence[Axes], lines: Sequence[FloatArray]) -> None:
-    """Give the axes limits in % that show the later epochs at full height, not the climb of the first ones.
+    """Limit the axes, in %, to show the later epochs at full height, not the climb of the first ones.
 
     Only the first two fifths of a line may fall below, or, from ``EPOCHS_TO_JUDGE`` on, a line that stays
     ``FAR_BELOW`` the others.
@@ -98,7 +98,7 @@ def limit_accuracy(axes: Sequence[Axes], lines: Sequence[FloatArray]) -> None:
 
 
 def limit_loss(axes: Sequence[Axes], lines: Sequence[FloatArray]) -> None:
-    """Give the axes limits in nats, logarithmic when the losses span more than a decade.
+    """Limit the axes, in nats; logarithmic if the losses span more than a decade.
 
     A loss that blew up may fall above, so that it does not flatten the others.
     """

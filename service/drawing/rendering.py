@@ -1,4 +1,4 @@
-"""From a matplotlib figure to bytes, one figure at a time."""
+"""Render matplotlib figures to bytes, one at a time."""
 
 import io
 import threading
@@ -29,7 +29,7 @@ drawing = threading.Lock()
 
 
 def render(figure: Figure, *, image_format: ImageFormat) -> bytes:
-    """Draw the figure; the same figure gives the same bytes, since no date is written into the file."""
+    """Render the figure; equal figures give equal bytes, since no date is written."""
     FigureCanvasAgg(figure)
     buffer = io.BytesIO()
     # SVG text as paths looks the same where the font is missing; PDF text stays text that can be searched.

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 def cancel(
     experiment_id: RowId, resources: ResourcesDep, session: SessionDep, background: BackgroundTasks
 ) -> ExperimentOut:
-    """Stop every unfinished run for good, between two steps; what was measured stays."""
+    """Stop every unfinished run for good, between two steps; results are kept."""
     background.add_task(
         run_in_turn, resources, resources.queue.withdraw, cancel_experiment(session, experiment_id)
     )
@@ -34,7 +34,7 @@ def pause(
 
 @router.post("/resume")
 def resume(experiment_id: RowId, resources: ResourcesDep, session: SessionDep) -> ExperimentOut:
-    """Queue every paused run again; it goes on from the step where it stopped."""
+    """Queue every paused run again; it continues from the step where it stopped."""
     resume_experiment(session, resources.queue, experiment_id)
     return view_experiment(read_experiment(session, experiment_id))
 

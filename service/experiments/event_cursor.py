@@ -1,4 +1,4 @@
-"""Where a stream of an experiment's events stands, as text: how many epochs of each run were sent.
+"""Position in an experiment's event stream, as text: the number of epochs sent of each run.
 
 Runs are trained mostly in their order, so that repeats are counted: ``25*12,7,0*5`` stands for twelve runs
 whose 25 epochs were sent, one at its seventh and five not begun. Being a position and not a number in a log,

@@ -19,13 +19,13 @@ from service.experiments.responses import EpochOut, ExperimentSummary, view_epoc
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
-# How long a client is asked to wait before it connects again.
+# Delay before a client reconnects.
 RECONNECT_MILLISECONDS = 2_000
 
 
 @dataclass(kw_only=True)
 class Stream:
-    """How far one client has been told: the last epoch sent of each run, and what was said of the rest."""
+    """One client's position in a stream: the last epoch sent of each run, and the last state sent."""
 
     experiment_id: int
     epochs_sent: list[int]
@@ -42,7 +42,7 @@ def open_stream(
         Query(description="The same, for a first connection; 0 sends every epoch from the beginning."),
     ] = None,
 ) -> Stream:
-    """Find where the client stands; errors are told here, before the stream has begun.
+    """Find the client's position; errors are answered here, before the stream begins.
 
     Raises:
         NotFoundError: there is no such experiment.

@@ -1,4 +1,4 @@
-"""What the streams of events read: each experiment once in a while, however many follow it."""
+"""Snapshots of experiments, shared by all event streams that follow them."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ from lab.runs.records import read_experiment, read_metrics
 from service.experiments.responses import ExperimentOut, view_experiment
 
 POLL_SECONDS = 0.5
-# What nobody has asked for this long is forgotten.
+# Snapshots not requested for this long are dropped.
 FORGET_SECONDS = 60.0
 
 
@@ -59,7 +59,7 @@ class ExperimentFeed:
             )
             self._forget()
             self._reads[experiment_id] = read
-        # The stream that asked may be closed while others wait for the same answer.
+        # The stream that started the read may be closed while others wait for it.
         return await asyncio.shield(read.answer)
 
     def read_epochs(self, run_ids: Sequence[int]) -> dict[int, list[EpochMetric]]:

@@ -1,14 +1,16 @@
-"""Experiments: list, read, curves."""
+"""List experiments; show one, with its runs or its curves."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from lab.database.tables import EpochMetric
 from lab.runs.experiment_list import ListFilter, list_experiments
-from lab.runs.records import read_experiment, read_metrics
+from lab.runs.records import RunRecord, read_metrics
 from lab.runs.status import Status
-from service.dependencies import RowId, SessionDep
+from service.dependencies import ExperimentDep, RowId, SessionDep
 from service.experiments.responses import ExperimentOut, ExperimentPage, view_experiment, view_summary
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
@@ -28,7 +30,7 @@ def read_filter(
         ),
     ] = None,
 ) -> ListFilter:
-    """Which experiments are asked for."""
+    """Read the filter from the query."""
     return ListFilter(status=status, dataset=dataset, search=search or None)
 
 
@@ -40,7 +42,7 @@ def show_experiments(
     cursor: Annotated[RowId | None, Query(description="next_cursor of the page before.")] = None,
 ) -> ExperimentPage:
     """List experiments, newest first."""
-    # One more than asked for tells whether there is a next page.
+    # One more than the limit tells whether there is a next page.
     found = list_experiments(session, limit=limit + 1, before_id=cursor, only=only)
     shown = found[:limit]
     return ExperimentPage(
@@ -50,42 +52,57 @@ def show_experiments(
 
 
 @router.get("/{experiment_id}")
-def show_experiment(experiment_id: RowId, session: SessionDep) -> ExperimentOut:
-    """One experiment with its runs."""
-    return view_experiment(read_experiment(session, experiment_id))
+def show_experiment(experiment: ExperimentDep) -> ExperimentOut:
+    """Show one experiment with its runs."""
+    return view_experiment(experiment)
 
 
-CURVE_FIELDS = (
-    "learning_rate",
-    "train_loss",
-    "train_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "test_loss",
-    "test_accuracy",
-)
+@dataclass(frozen=True, kw_only=True)
+class RunCurvesOut:
+    """A run's metrics by epoch; validation lists hold null where no images are held out."""
+
+    run_id: int
+    label: str
+    normalization: str
+    penalty: str
+    seed: int
+    epochs: list[int]
+    learning_rate: list[float]
+    train_loss: list[float]
+    train_accuracy: list[float]
+    validation_loss: list[float | None]
+    validation_accuracy: list[float | None]
+    test_loss: list[float]
+    test_accuracy: list[float]
+
+
+@dataclass(frozen=True)
+class CurvesOut:
+    """The curves of an experiment's runs."""
+
+    runs: list[RunCurvesOut]
 
 
 @router.get("/{experiment_id}/curves")
-def show_curves(experiment_id: RowId, session: SessionDep) -> dict[str, Any]:
-    """Every run's figures, epoch by epoch; the validation lists hold null where none were held out."""
-    experiment = read_experiment(session, experiment_id)
+def show_curves(experiment: ExperimentDep, session: SessionDep) -> CurvesOut:
+    """Show every run's metrics, epoch by epoch."""
     metrics = read_metrics(session, [run.id for run in experiment.runs])
+    return CurvesOut([_list_curves(run, metrics[run.id]) for run in experiment.runs])
 
-    def list_values(rows: list[EpochMetric], name: str) -> list[Any]:
-        return [getattr(row, name) for row in rows]
 
-    return {
-        "runs": [
-            {
-                "run_id": run.id,
-                "label": run.config.label,
-                "normalization": run.config.normalization,
-                "penalty": run.config.penalty,
-                "seed": run.config.seed,
-                "epochs": list_values(metrics[run.id], "epoch"),
-                **{name: list_values(metrics[run.id], name) for name in CURVE_FIELDS},
-            }
-            for run in experiment.runs
-        ]
-    }
+def _list_curves(run: RunRecord, rows: Sequence[EpochMetric]) -> RunCurvesOut:
+    return RunCurvesOut(
+        run_id=run.id,
+        label=run.config.label,
+        normalization=run.config.normalization,
+        penalty=run.config.penalty,
+        seed=run.config.seed,
+        epochs=[row.epoch for row in rows],
+        learning_rate=[row.learning_rate for row in rows],
+        train_loss=[row.train_loss for row in rows],
+        train_accuracy=[row.train_accuracy for row in rows],
+        validation_loss=[row.validation_loss for row in rows],
+        validation_accuracy=[row.validation_accuracy for row in rows],
+        test_loss=[row.test_loss for row in rows],
+        test_accuracy=[row.test_accuracy for row in rows],
+    )

@@ -19,7 +19,7 @@ OwnFloat = Annotated[float | None, OWN]
 
 
 class ConfigIn(StrictModel):
-    """One configuration; what is left out has RunConfig's default."""
+    """One configuration; fields left out have RunConfig's defaults."""
 
     normalization: Normalization = Field("batch", description="The layer after each 3×3 convolution.")
     l1: float = Field(0.0, description="λ1 of the penalty λ1·Σ|w|; the study has 1e-4.")
@@ -43,7 +43,7 @@ class ConfigIn(StrictModel):
 
 
 class GridIn(StrictModel):
-    """Values to combine with each other; a field of the recipe given here varies from run to run."""
+    """Values to combine; a recipe field given here varies between configurations."""
 
     normalization: list[Normalization] | None = None
     penalty: list[Literal["none", "l1", "l2", "l1+l2"]] | None = None

@@ -1,4 +1,4 @@
-"""What the API gives of experiments and runs."""
+"""Answers about experiments, runs and epochs."""
 
 from collections import Counter
 from datetime import datetime
@@ -14,7 +14,7 @@ from lab.runs.status import Status
 
 
 class RunOut(BaseModel):
-    """One run: its configuration, where it stands, and its latest figures: accuracies 0–1, losses in nats."""
+    """One run: configuration, state, and latest metrics; accuracies 0–1, losses in nats."""
 
     id: int
     experiment_id: int
@@ -75,7 +75,7 @@ class ExperimentOut(ExperimentSummary):
 
 
 class EpochOut(BaseModel):
-    """What one epoch of one run gave; accuracies 0–1, losses in nats."""
+    """The metrics of one epoch of one run; accuracies 0–1, losses in nats."""
 
     run_id: int
     epoch: int
@@ -110,7 +110,7 @@ RECIPE_FIELDS = (
 
 
 def view_run(run: RunRecord) -> RunOut:
-    """The run as the API gives it."""
+    """Make the answer for a run."""
     config, metric = run.config, run.last_metric
     return RunOut(
         id=run.id,
@@ -147,17 +147,17 @@ def view_run(run: RunRecord) -> RunOut:
 
 
 def view_epoch(metric: EpochMetric) -> EpochOut:
-    """The epoch as the API gives it."""
+    """Make the answer for an epoch."""
     return EpochOut.model_validate(metric, from_attributes=True)
 
 
 def view_summary(experiment: ListedExperiment) -> ExperimentSummary:
-    """The experiment as a list gives it."""
+    """Make the answer for an experiment in a list."""
     return ExperimentSummary(num_runs=sum(experiment.num_runs_by_status.values()), **vars(experiment))
 
 
 def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
-    """The experiment as the API gives it."""
+    """Make the answer for an experiment with its runs."""
     accuracies = [run.last_metric.test_accuracy for run in experiment.runs if run.last_metric]
     return ExperimentOut(
         id=experiment.id,

@@ -23,7 +23,7 @@ router = APIRouter(tags=["experiments"])
 
 
 class EstimateOut(BaseModel):
-    """How long an experiment takes once its turn has come, and how that is known."""
+    """The estimated duration of an experiment once it starts, and the basis of the estimate."""
 
     estimated_seconds: float | None = Field(description="null where nothing alike was trained before.")
     estimate_basis: str = Field(description="What the estimate rests on, or why there is none.")
@@ -34,7 +34,7 @@ class SubmittedOut(ExperimentOut, EstimateOut):
 
 
 class PlanOut(EstimateOut):
-    """What a request would queue."""
+    """The runs that a request would queue."""
 
     name: str
     dataset: str
@@ -46,7 +46,7 @@ class PlanOut(EstimateOut):
 
 
 class PresetOut(BaseModel):
-    """An experiment to be asked for by name."""
+    """A preset."""
 
     name: str
     title: str
@@ -57,14 +57,14 @@ class PresetOut(BaseModel):
 
 
 class PresetsOut(BaseModel):
-    """The presets there are."""
+    """All presets."""
 
     presets: list[PresetOut]
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A request and what it means."""
+    """A request with its expanded plan."""
 
     body: ExperimentIn
     spec: ExperimentSpec
@@ -72,7 +72,7 @@ class Planned:
 
 
 def read_plan(resources: ResourcesDep, body: ExperimentIn | None = None) -> Planned:
-    """Spell out what is asked for.
+    """Expand the request into its runs.
 
     Raises:
         InvalidConfigError: it could not be trained.
@@ -87,7 +87,7 @@ PlannedDep = Annotated[Planned, Depends(read_plan)]
 
 
 def read_plan_with_data(resources: ResourcesDep, planned: PlannedDep) -> Planned:
-    """The same, once its data set is there; to download it may take minutes, so that no turn is held.
+    """Wait until the plan's data set is downloaded, which may take minutes, without holding a turn.
 
     Raises:
         DatasetUnavailableError: it cannot be had.
@@ -124,7 +124,7 @@ def create_experiment(
 
 @router.post("/experiments/plan")
 def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
-    """What the same body would queue, and roughly how long it would take; nothing is queued."""
+    """Show what the same body would queue and roughly how long it would take; nothing is queued."""
     spec = planned.spec
     labels = list(dict.fromkeys(run.label for run in spec.runs))
     seeds = list(dict.fromkeys(run.seed for run in spec.runs))
@@ -143,7 +143,7 @@ def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
 
 @router.get("/presets")
 def show_presets() -> PresetsOut:
-    """Experiments by name, each with the request that it stands for."""
+    """List the presets, each with its request."""
     return PresetsOut(
         presets=[PresetOut.model_validate(preset, from_attributes=True) for preset in PRESETS.values()]
     )

@@ -1,4 +1,4 @@
-"""Which test images several runs miss together, and which only one normalization misses."""
+"""Agreement of runs: images that several runs misclassify, or one normalization alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ IndexArray = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class OnlyMissed:
-    """Images that no run of another normalization misses: by all, or by more than half of its own runs.
+    """Images that only one normalization misclassifies: with all of its runs, or with most of them.
 
     Both are empty where there is no other normalization to compare with.
     """
@@ -25,17 +25,17 @@ class OnlyMissed:
 
 
 def count_agreement(is_missed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many of the images (R, N) exactly k runs miss, for k from 0 to R."""
+    """Count the images (R, N) that exactly k runs misclassify, for k from 0 to R."""
     return np.bincount(is_missed.sum(axis=0), minlength=len(is_missed) + 1)
 
 
 def find_missed_by_every_run(is_missed: NDArray[np.bool_]) -> IndexArray:
-    """The images (R, N) that every run misses; none if there is no run."""
+    """Find the images (R, N) that every run misclassifies; none without runs."""
     return np.flatnonzero(is_missed.all(axis=0)) if len(is_missed) else np.empty(0, dtype=np.int64)
 
 
 def find_missed_only(is_missed: NDArray[np.bool_], normalizations: Sequence[str]) -> list[OnlyMissed]:
-    """For each normalization of the R runs, in order of appearance, the images that it alone misses."""
+    """Find for each normalization of the R runs the images that it alone misclassifies."""
     names = np.asarray(normalizations)
     found = []
     for name in dict.fromkeys(normalizations):
@@ -62,7 +62,7 @@ def select_missed(
     missed_by: str = "any",
     row: int | None = None,
 ) -> IndexArray:
-    """Images that a run misses, those that most runs miss first, then the most confidently missed.
+    """Select misclassified images: by most runs first, then by confidence.
 
     ``true`` keeps images of that class, ``predicted`` those that a run takes for it wrongly. ``missed_by``
     is ``any``, ``every`` run, or a normalization: images that most of its runs miss and no other run. ``row``

@@ -1,32 +1,29 @@
-"""Each run's misclassified test images, as JSON values and as tiles for a sheet."""
-
-from dataclasses import asdict
-from typing import Any
+"""Misclassified images run by run, as an answer and as tiles for a sheet."""
 
 from lab.datasets.load import DATASETS
 from service.mistakes.answers import Answers
-from service.mistakes.ranking import Misclassification, rank_mistakes
 from service.mistakes.run_sheet import Mistake
+from service.mistakes.schemas import RunMisclassified
 
 
-def list_mistakes(answers: Answers, row: int = 0) -> dict[str, Any]:
-    """The mistakes of the run at ``row`` as JSON values."""
+def list_misclassified(answers: Answers, row: int = 0) -> RunMisclassified:
+    """List the images that the run at ``row`` misclassifies."""
     run = answers.runs[row]
-    misclassified = _rank(answers, row)
-    return {
-        "run_id": run.id,
-        "label": run.config.label,
-        "normalization": run.config.normalization,
-        "seed": run.config.seed,
-        "num_test": len(answers.labels),
-        "num_misclassified": len(misclassified),
-        "class_names": DATASETS[run.config.dataset].class_names,
-        "misclassified": [asdict(mistake) for mistake in misclassified],
-    }
+    misclassified = answers.rank_misclassified(row)
+    return RunMisclassified(
+        run_id=run.id,
+        label=run.config.label,
+        normalization=run.config.normalization,
+        seed=run.config.seed,
+        num_test=len(answers.labels),
+        num_misclassified=len(misclassified),
+        class_names=DATASETS[run.config.dataset].class_names,
+        misclassified=misclassified,
+    )
 
 
 def collect_mistakes(answers: Answers, row: int = 0) -> list[Mistake]:
-    """The mistakes of the run at ``row`` with their pictures, the most confident first."""
+    """Collect the images that the run at ``row`` misclassifies as tiles, most confident first."""
     run = answers.runs[row]
     names = DATASETS[run.config.dataset].class_names
     return [
@@ -38,18 +35,14 @@ def collect_mistakes(answers: Answers, row: int = 0) -> list[Mistake]:
             confidence=mistake.confidence,
             run_label=run.config.label,
         )
-        for mistake in _rank(answers, row)
+        for mistake in answers.rank_misclassified(row)
     ]
 
 
 def make_strips(answers: Answers) -> list[tuple[str, list[Mistake], int]]:
-    """For each run its name, its mistakes and how many there are."""
+    """Make for each run a strip: its name, its tiles and their number."""
     strips = []
     for row, run in enumerate(answers.runs):
         mistakes = collect_mistakes(answers, row)
         strips.append((f"{run.config.label}, seed {run.config.seed}", mistakes, len(mistakes)))
     return strips
-
-
-def _rank(answers: Answers, row: int) -> list[Misclassification]:
-    return rank_mistakes(answers.predicted[row], answers.confidence[row], answers.labels)

@@ -1,4 +1,4 @@
-"""A sheet of the test images that several runs got wrong: each once, with who took it for what."""
+"""Sheet of misclassified images across runs: each image once, with its wrong predictions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ MOST_LETTERS = 46
 
 @dataclass(frozen=True, kw_only=True)
 class WrongAnswer:
-    """A class that an image was taken for, and the runs that did: each run's label and normalization.
+    """A wrongly predicted class, with the label and normalization of each run that predicts it.
 
     ``confidence`` is the highest probability that one of them gave the class.
     """
@@ -40,7 +40,7 @@ class WrongAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class MissedImage:
-    """One test image, (28, 28) uint8, that some of ``num_runs`` runs took for something else."""
+    """One test image, (28, 28) uint8, that some of ``num_runs`` runs misclassify."""
 
     index: int
     image: NDArray[np.uint8]
@@ -50,14 +50,14 @@ class MissedImage:
 
     @property
     def num_missed(self) -> int:
-        """How many runs were wrong."""
+        """The number of runs that misclassify the image."""
         return sum(len(answer.labels) for answer in self.answers)
 
 
 def draw_shared_mistakes(
     images: Sequence[MissedImage], *, title: str, num_total: int, num_columns: int = COLUMNS
 ) -> Figure:
-    """The first ``MOST_TILES`` images in the order given, of ``num_total`` that there are in all."""
+    """Draw the first ``MOST_TILES`` images in the order given; ``num_total`` is their total number."""
     if not images:
         return draw_notice(title, message="None of the runs asked for misses such an image.")
     shown = images[:MOST_TILES]
@@ -95,7 +95,7 @@ def _draw_tile(canvas: Axes, missed: MissedImage, *, left: float, top: float) ->
 
 
 def _draw_answer(canvas: Axes, answer: WrongAnswer, *, left: float, top: float) -> None:
-    """The class and how surely, a dot in the color of each normalization, and below who it was in words."""
+    """Draw the class and its confidence, a dot per normalization, and the runs below."""
     share = format_confidence(answer.confidence)
     sure = share if len(answer.labels) == 1 else f"up to {share}"
     name = f"→ {clean_text(answer.predicted, max_length=13)}"

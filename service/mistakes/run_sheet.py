@@ -1,4 +1,4 @@
-"""Sheets of the test images that a run got wrong, each with what it is and what it was taken for."""
+"""Sheets of the images that a run misclassifies, each with its true and predicted class."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ LONGEST_SHORT_NAME = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """One test image taken for something else; ``image`` is (28, 28) uint8, 255 the ink of a digit.
+    """One misclassified test image; ``image`` is (28, 28) uint8, 255 the ink of a digit.
 
     ``true`` and ``predicted`` are names of classes, ``confidence`` the probability of the predicted one.
     """
@@ -41,19 +41,19 @@ class Mistake:
 
 @dataclass(frozen=True)
 class _Caption:
-    """What stands under the tiles of one sheet, the same under all of them."""
+    """The caption under each tile of one sheet."""
 
     has_long_names: bool
     names_run: bool
 
     @property
     def tile_height(self) -> float:
-        """From the top of one tile to the top of the tile below."""
+        """The distance from the top of one tile to the top of the tile below."""
         return PICTURE + 0.68 + 0.16 * self.has_long_names + 0.15 * self.names_run
 
 
 def draw_misclassified(mistakes: Sequence[Mistake], *, title: str, num_total: int) -> Figure:
-    """The first ``MOST_TILES`` mistakes in the order given, which should be the most confident first.
+    """Draw the first ``MOST_TILES`` images in the order given, most confident first.
 
     ``num_total`` is how many there are in all. Mistakes of several runs carry the name of theirs.
     """
@@ -71,7 +71,7 @@ def draw_misclassified(mistakes: Sequence[Mistake], *, title: str, num_total: in
 
 
 def draw_misclassified_by_run(groups: Sequence[tuple[str, Sequence[Mistake], int]], *, title: str) -> Figure:
-    """A strip of tiles for each run, given as its name, its mistakes in order, and how many there are."""
+    """Draw a strip of tiles for each run, given as its name, its tiles in order, and their total number."""
     if not groups:
         return draw_notice(title, message="No run has finished yet.")
     shown = [

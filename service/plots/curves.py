@@ -1,4 +1,4 @@
-"""Accuracy and loss by epoch: all runs in one figure, all four measures on a page, or one run by itself."""
+"""Accuracy and loss curves: all runs in one figure, all four metrics on a page, or one run alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ MOST_MARKED_LINES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class RunCurves:
-    """What one run measured after each finished epoch; every list is as long as ``epochs``.
+    """One run's metrics by epoch; every list is as long as ``epochs``.
 
     Accuracies are fractions, losses cross-entropy in nats; training images are measured like the others, in
     evaluation mode without augmentation. Validation values are ``None`` when no images were held out.
@@ -47,7 +47,7 @@ class RunCurves:
 
     @property
     def configuration(self) -> Configuration:
-        """What it shares with the runs that differ in the seed only."""
+        """The run's configuration, shared with runs of other seeds."""
         return Configuration(label=self.label, normalization=self.normalization, penalty=self.penalty)
 
     @property
@@ -85,7 +85,7 @@ def draw_metric(runs: Sequence[RunCurves], *, metric: Metric, is_compact: bool =
 
 
 def draw_overview(runs: Sequence[RunCurves], *, title: str) -> Figure:
-    """Four panels, accuracy above loss; the two of a row share their scale, so that they compare."""
+    """Draw four panels, accuracy above loss; the two panels of a row share their scale."""
     return _draw_panels(runs, title=clean_text(title, max_length=80), rows=(METRICS[:2], METRICS[2:]))
 
 
@@ -132,7 +132,7 @@ def _draw_panels(
 
 
 def _gather_lines(runs: Sequence[RunCurves], metric: Metric) -> list[_Line]:
-    """A line for each run; and for a configuration with several seeds, the mean of those that held."""
+    """Make a line for each run, and the mean of a configuration's seeds that did not diverge."""
     by_configuration: dict[Configuration, list[RunCurves]] = {}
     for run in runs:
         by_configuration.setdefault(run.configuration, []).append(run)
@@ -165,7 +165,7 @@ def _average_runs(runs: Sequence[RunCurves], metric: Metric, *, label: str, styl
 
 
 def _fill_panels(panels: Sequence[Axes], contents: Sequence[Sequence[_Line]], quantity: str) -> None:
-    """Draw the lines of each panel, on one scale for all of them, and say what it cuts."""
+    """Draw the lines of each panel on one common scale, and note what the scale cuts off."""
     limit = limit_accuracy if quantity == "accuracy" else limit_loss
     limit(panels, [line.y for lines in contents for line in lines])
     for panel, lines in zip(panels, contents, strict=True):
@@ -191,7 +191,7 @@ def _make_legend(lines: Sequence[_Line]) -> list[Line2D]:
 
 
 def _mark_epoch(panel: Axes, run: RunCurves, quantity: str) -> None:
-    """Ring the test value of the epoch that counts, and say in words what it is."""
+    """Ring and label the test value of the final epoch."""
     test, validation = run.read(f"test-{quantity}"), run.read(f"validation-{quantity}")
     if not np.isfinite(test).any():
         return
@@ -211,7 +211,7 @@ def _mark_epoch(panel: Axes, run: RunCurves, quantity: str) -> None:
 
 
 def _describe_cut(lines: Sequence[_Line], limits: tuple[float, float]) -> str:
-    """What lies outside the limits, in a few words; empty when nothing does."""
+    """Describe what lies outside the limits in a few words; empty if nothing does."""
     runs = [line for line in lines if not line.is_mean and np.isfinite(line.y).any()]
     values = np.concatenate([line.y for line in runs] or [np.empty(0)])
     low, high = values[values < limits[0]], values[values > limits[1]]
@@ -227,7 +227,7 @@ def _count_values(count: int) -> str:
 
 
 def write_notes(runs: Sequence[RunCurves]) -> str:
-    """What the reader must know about runs that have diverged or not begun."""
+    """Write notes on runs that have diverged or not begun."""
     diverged = [
         f"{clean_text(run.label, max_length=36)} (seed {run.seed}) at epoch {run.diverged_at}"
         for run in runs

@@ -74,7 +74,7 @@ def draw_means(
 
 
 def _make_bands(runs: Sequence[RunCurves], metric: Metric) -> list[_Band]:
-    """The band of each configuration with a run that held, over the epochs that all of those finished."""
+    """Make the band of each configuration that has runs, over the epochs that all of them finished."""
     by_configuration: dict[Configuration, list[RunCurves]] = {}
     for run in runs:
         if run.diverged_at is None:

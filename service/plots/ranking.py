@@ -1,4 +1,4 @@
-"""How well each configuration came out: its seeds, their mean and its interval."""
+"""Ranking of configurations: their seeds, means and intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class RankedConfiguration:
 
 
 def draw_ranking(configurations: Sequence[RankedConfiguration], *, title: str, num_unfinished: int) -> Figure:
-    """Configurations from best to worst mean; those without a completed seed are left out.
+    """Draw configurations from best to worst mean; those without a completed seed are left out.
 
     A configuration far below the others would squeeze them: an arrow at the edge stands for it.
     """

@@ -1,4 +1,4 @@
-"""Which configuration is better than which: a matrix of pairwise verdicts."""
+"""Matrix of pairwise verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ LOOKS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What is concluded of a pair: ``difference`` is a's accuracy minus b's, a fraction."""
+    """The verdict on a pair: ``difference`` is a's accuracy minus b's, a fraction."""
 
     a: str
     b: str
@@ -79,7 +79,7 @@ def draw_verdicts(
 
 
 def _draw_cell(panel: Axes, verdict: Verdict | None, row: str, *, place: tuple[int, int]) -> None:
-    """The verdict from the row's side; on the diagonal there is none."""
+    """Draw the verdict seen from the row; nothing on the diagonal."""
     x, y = place
     if verdict is None:
         panel.add_patch(
@@ -97,7 +97,7 @@ def _draw_cell(panel: Axes, verdict: Verdict | None, row: str, *, place: tuple[i
 
 
 def _write_points(difference: float) -> str:
-    """Points with their sign; what rounds to nothing has none."""
+    """Write points with their sign; without one if they round to zero."""
     words = f"{100 * difference:+.2f}"
     return "0.00" if float(words) == 0 else words.replace("-", "−")
 

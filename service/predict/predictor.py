@@ -20,13 +20,13 @@ from lab.networks.build import build_network
 from lab.runs.records import RunRecord
 from service.predict.saliency import compute_saliency
 
-# A network is 32 to 260 KB; fewer than there are configurations to answer would mean none is found again.
+# A network takes 32 to 260 KB. With fewer than the configurations of one request, none would be reused.
 MAX_CACHED_NETWORKS = 512
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What one network made of a picture; ``probabilities`` has ten numbers that sum to 1."""
+    """One network's prediction; ``probabilities`` are ten numbers that sum to 1."""
 
     run: RunRecord
     digit: int
@@ -35,7 +35,7 @@ class Reading:
 
 
 class Predictor:
-    """Keeps the networks that were asked last; safe to share between threads."""
+    """A cache of the most recently used networks; safe to share between threads."""
 
     def __init__(self) -> None:
         self._networks: OrderedDict[int, nn.Module] = OrderedDict()
@@ -44,14 +44,14 @@ class Predictor:
     def read(
         self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
     ) -> Reading:
-        """Have the completed ``run`` read ``pixels`` (28, 28); its weights are asked for once."""
+        """Predict ``pixels`` (28, 28) with the completed ``run``; its weights are read once."""
         network = self._find_network(run, read_weights)
         return _read(network, _scale(pixels), run)
 
     def explain(
         self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
     ) -> tuple[Reading, list[list[float]]]:
-        """What ``read`` gives, and each pixel's share in it (28, 28), see ``compute_saliency``."""
+        """Predict like ``read``, and compute each pixel's share (28, 28), see ``compute_saliency``."""
         network = self._find_network(run, read_weights)
         picture = _scale(pixels)
         reading = _read(network, picture, run)
@@ -116,7 +116,7 @@ def rank_runs(runs: list[RunRecord]) -> list[RunRecord]:
 
 
 def keep_best_per_configuration(ranked: list[RunRecord]) -> list[RunRecord]:
-    """Of the ``ranked`` runs with one label, which differ in their seeds, the first; in the same order."""
+    """Keep the first of the ``ranked`` runs with each label; the order stays."""
     best: dict[str, RunRecord] = {}
     for run in ranked:
         best.setdefault(run.config.label, run)

@@ -28,7 +28,7 @@ Gray = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedImage:
-    """The picture as a network sees it: (28, 28) uint8, light on black, and how it came to be.
+    """A network's input: (28, 28) uint8, light on black, with the steps that led to it.
 
     ``is_framed`` tells one that was cut out, scaled and centred from one that was used as it is.
     """
@@ -91,7 +91,7 @@ def _open(data: bytes) -> Image.Image:
         raise TooLargeError(
             f"The picture is too large; send one of at most {MAX_PIXELS // 1_000_000} million pixels."
         ) from error
-    # Pillow's decoders raise whatever the broken bytes lead them to.
+    # Pillow's decoders raise various errors for broken bytes.
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
         raise InvalidImageError(
             f"The upload is not a picture that can be read; send one of {', '.join(FORMATS)}."
@@ -100,7 +100,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _to_gray(picture: Image.Image) -> Gray:
-    """Grey levels in 0–1, at most ``WORKING_SIZE`` a side, upright; what is transparent becomes paper."""
+    """Convert to grey levels 0–1, at most ``WORKING_SIZE`` per side, upright; transparency becomes paper."""
     upright = ImageOps.exif_transpose(picture)
     upright.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     if upright.mode == "I;16":
@@ -141,7 +141,7 @@ def _prepare(gray: Gray, steps: list[str]) -> PreparedImage:
 
 
 def _is_framed(ink: Gray) -> bool:
-    """Whether the digit lies in the middle and leaves a margin, as every training image does."""
+    """Return whether the digit is centred and leaves a margin, as in every training image."""
     rows, columns = np.nonzero(ink > INK_THRESHOLD)
     if not len(rows):
         return False
@@ -151,7 +151,7 @@ def _is_framed(ink: Gray) -> bool:
 
 
 def _stretch(ink: Gray, paper: float, steps: list[str]) -> Gray:
-    """Paper to 0, the strongest ink to 1, what is fainter than a quarter of it to 0."""
+    """Stretch paper to 0 and the strongest ink to 1; ink fainter than a quarter of it becomes 0."""
     stretched: Gray = np.clip((ink - paper) / max(float(ink.max()) - paper, 1e-6), 0, 1)
     stretched[stretched < INK_THRESHOLD] = 0
     steps.append("stretched to full contrast")

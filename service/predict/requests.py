@@ -9,7 +9,7 @@ from service.dependencies import RowId, StrictModel
 
 
 class PredictionIn(StrictModel):
-    """A picture to read, as base64 of a file or as 28×28 numbers, and which run is to read it."""
+    """A picture, as base64 of a file or as 28×28 numbers, and the run that should predict it."""
 
     image: str | None = Field(None, description="A picture file in base64, with or without a data: prefix.")
     pixels: Any = Field(None, description="28 lists of 28 numbers, 0–255 or 0–1.")

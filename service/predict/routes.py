@@ -21,7 +21,7 @@ router = APIRouter(tags=["predict"])
 
 
 class ModelReading(BaseModel):
-    """What one run made of the picture."""
+    """One run's prediction."""
 
     run_id: int
     experiment_id: int
@@ -35,7 +35,7 @@ class ModelReading(BaseModel):
 
 
 class Preprocessing(BaseModel):
-    """How the picture became what the network saw."""
+    """The steps from the picture to the network's input."""
 
     steps: list[str]
     image: str = Field(
@@ -44,7 +44,7 @@ class Preprocessing(BaseModel):
 
 
 class PredictionOut(BaseModel):
-    """The digit that the best of the asked runs reads, and what each of them reads."""
+    """The prediction of the best run, and of each run that was asked."""
 
     digit: int
     class_name: str
@@ -56,7 +56,7 @@ class PredictionOut(BaseModel):
 
 
 class SaliencyOut(ModelReading):
-    """What one run reads, and which pixels made it say so."""
+    """One run's prediction, and the share of each pixel in it."""
 
     saliency: list[list[float]] = Field(
         description="28×28 shares of the log-probability of `digit`, in nats, by integrated gradients from "
@@ -102,7 +102,7 @@ def predict(upload: UploadDep, predictor: PredictorDep, session: SessionDep) -> 
 
 @router.post("/predict/saliency", openapi_extra=BODY_SCHEMA)
 def explain_prediction(upload: UploadDep, predictor: PredictorDep, session: SessionDep) -> SaliencyOut:
-    """Show which pixels of the picture made a run read what it reads: the body is that of `/predict`.
+    """Show which pixels a run's prediction rests on; the body is that of `/predict`.
 
     The run named by `run_id` is asked, or else the best of those that `/predict` would ask.
     """

@@ -1,4 +1,4 @@
-"""Which pixels an answer hangs on."""
+"""Saliency: the share of each pixel in a prediction."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ NUM_STEPS = 32
 
 
 def compute_saliency(network: nn.Module, picture: Tensor, *, digit: int) -> Tensor:
-    """Share of each pixel in what ``network`` says of ``digit``.
+    """Compute each pixel's share in the network's log-probability of ``digit``.
 
     Integrated gradients from a black picture (Sundararajan, Taly & Yan 2017): the gradient of the digit's
     log-probability, averaged over pictures that brighten from black to ``picture``, times the pixel. The

@@ -95,7 +95,7 @@ def prepare_upload(upload: Upload) -> PreparedImage:
 
 
 def fit_to_dataset(prepared: PreparedImage, *, dataset: str) -> PreparedImage:
-    """The picture as networks trained on ``dataset`` know theirs; one used as it is stays so."""
+    """Fit the picture to networks trained on ``dataset``; a picture used unchanged stays so."""
     if dataset != "digits" or not prepared.is_framed:
         return prepared
     return replace(

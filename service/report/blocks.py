@@ -36,7 +36,7 @@ class Bullets:
 
 
 class Standing(Enum):
-    """How far the data support a claim: its words and its tone."""
+    """The standing of a claim: its words and its tone."""
 
     SUPPORTED = ("supported", "yes")
     SUPPORTED_IN_PART = ("supported in part", "part")
@@ -86,7 +86,7 @@ class Table:
 
     @property
     def is_numeric(self) -> list[bool]:
-        """Tells for each column whether it holds only numbers, which are aligned right."""
+        """For each column, whether it holds only numbers, which are aligned right."""
         columns = zip(*self.rows, strict=True)
         return [all(NUMBER.match(cell) for cell in column) for column in columns] or [False] * len(
             self.headings

@@ -51,7 +51,7 @@ def _list_facts(material: Material) -> list[tuple[str, str]]:
 
 
 def _list_missing(material: Material) -> list[str]:
-    """What the reader must know is not there, in sentences."""
+    """List what is not available yet, in sentences."""
     runs = material.experiment.runs
     waiting = Counter(run.status for run in runs if not run.is_completed)
     missing = list(material.gaps)

@@ -1,4 +1,4 @@
-"""The request that repeats an experiment, whatever presets have come to mean since it was made."""
+"""The request that repeats an experiment, even if presets have changed since."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from service.experiments.requests import ConfigIn, ExperimentIn
 
 
 def find_repeating_request(experiment: ExperimentRecord, request: dict[str, Any]) -> dict[str, Any] | None:
-    """A body of POST /experiments that means exactly the runs there are; None if there is none today.
+    """Find a body of POST /experiments that means exactly these runs; None if there is none.
 
     It is ``request``, what was asked, with data set and seeds spelled out; or, if that has come to mean
     something else, every configuration spelled out.

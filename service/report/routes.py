@@ -14,7 +14,7 @@ from service.report.page import write_html
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["report"], dependencies=[DRAWING])
 
-# The page needs nothing but itself, and so may load nothing.
+# The page is self-contained, so it may load nothing.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
 

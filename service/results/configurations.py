@@ -1,4 +1,4 @@
-"""What each configuration came to over its seeds."""
+"""Results of each configuration over its seeds."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from service.results.runs import ResultRow
 
 @dataclass(frozen=True, kw_only=True)
 class ConfigurationResult:
-    """One configuration; the summaries are of its completed runs, None where there is nothing to sum up.
+    """One configuration's results; summaries are over its completed runs, None without any.
 
     Accuracies are fractions, losses mean cross-entropies in nats. ``accuracy_gap`` is train minus test
     accuracy at the last epoch. ``stability`` is the standard deviation of test accuracy over a run's last
@@ -45,7 +45,7 @@ SUMMARIES: tuple[str, ...] = (
 
 
 def summarize_configurations(rows: Sequence[ResultRow]) -> list[ConfigurationResult]:
-    """Sum runs up by their label, in the order in which the labels first come."""
+    """Summarize runs by label, in the order of the labels' first appearance."""
     by_label: dict[str, list[ResultRow]] = defaultdict(list)
     for row in rows:
         by_label[row.label].append(row)

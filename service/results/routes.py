@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from lab.experiments.cautions import find_warnings
-from lab.runs.records import read_experiment, read_metrics
-from service.dependencies import RowId, SessionDep
+from lab.runs.records import read_metrics
+from service.dependencies import ExperimentDep, SessionDep
 from service.results.configurations import ConfigurationResult, summarize_configurations
 from service.results.runs import ResultRow, summarize_run
 from service.results.tables import write_configuration_csv, write_latex, write_markdown, write_run_csv
@@ -18,7 +18,7 @@ TEXT_FORMATS: dict[str, dict[str, str]] = {"text/csv": {}, "text/markdown": {}, 
 
 
 class ResultsOut(BaseModel):
-    """What each run and each configuration came to."""
+    """The results of each run and each configuration."""
 
     experiment_id: int
     dataset: str
@@ -30,16 +30,15 @@ class ResultsOut(BaseModel):
 
 @router.get("/results", response_model=ResultsOut, responses={200: {"content": TEXT_FORMATS}})
 def show_results(
-    experiment_id: RowId,
+    experiment: ExperimentDep,
     session: SessionDep,
     answer_format: Annotated[Literal["json", "csv", "markdown", "latex"], Query(alias="format")] = "json",
     by: Annotated[Literal["run", "configuration"], Query(description="What a line of the CSV is.")] = "run",
 ) -> Response | ResultsOut:
-    """The findings: each configuration over its seeds, each run by itself, and the warnings beside them.
+    """Show the results of each configuration over its seeds and of each run, with warnings.
 
     The LaTeX table (booktabs) is of the configurations.
     """
-    experiment = read_experiment(session, experiment_id)
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     results = summarize_configurations(rows)

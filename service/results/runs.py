@@ -1,4 +1,4 @@
-"""What each run came to, and the warnings that belong to it."""
+"""Results of single runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lab.statistics.summaries import summarize
 
 @dataclass(frozen=True, kw_only=True)
 class ResultRow:
-    """What one run came to. Accuracies are 0–1, losses mean cross-entropies in nats; None before an epoch.
+    """One run's results. Accuracies are 0–1, losses mean cross-entropies in nats; None before an epoch.
 
     ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
     was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the

@@ -61,7 +61,7 @@ def write_run_csv(rows: Sequence[ResultRow]) -> str:
 
 
 def write_configuration_csv(results: Sequence[ConfigurationResult]) -> str:
-    """A line a configuration; a summary's figures are columns such as ``final_test_accuracy_mean``."""
+    """Write one line per configuration; summaries fill columns such as ``final_test_accuracy_mean``."""
     figures = [field.name for field in fields(Summary)]
     plain = [field.name for field in fields(ConfigurationResult) if field.name not in SUMMARIES]
     names = [*plain, *(f"{summary}_{figure}" for summary in SUMMARIES for figure in figures)]

@@ -25,7 +25,7 @@ FLOW_COLOR = "#8A929A"
 
 @dataclass(frozen=True)
 class _Look:
-    """Where a kind of cell stands, and its colors."""
+    """Position and colors of one kind of cell."""
 
     left: float
     width: float
@@ -237,6 +237,6 @@ def _name_kind(layer: LayerDescription, row: Sequence[LayerDescription]) -> str:
 
 
 def _count_parameters(layers: Sequence[LayerDescription]) -> tuple[int, int]:
-    """All of them, and those of normalization layers."""
+    """Count all parameters, and those of normalization layers."""
     normalized = sum(layer.parameters for layer in layers if KINDS.get(layer.type) == "normalization")
     return sum(layer.parameters for layer in layers), normalized

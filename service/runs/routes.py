@@ -1,52 +1,60 @@
-"""Runs: read, architecture, mistakes, trained weights."""
+"""One run: its state, its network layer by layer, its trained weights."""
 
 import hashlib
-from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
-from lab.runs.records import read_run, read_weights
-from service.dependencies import DRAWING, RowId, SessionDep
+from lab.experiments.architecture import LayerDescription
+from lab.runs.records import read_weights
+from service.dependencies import DRAWING, RunDep, SessionDep
 from service.drawing.rendering import respond_with_figure
 from service.experiments.responses import RunOut, view_run
 from service.runs.architecture_figure import draw_architecture
 
-router = APIRouter(prefix="/runs", tags=["runs"])
+router = APIRouter(prefix="/runs/{run_id}", tags=["runs"])
 
 
-@router.get("/{run_id}")
-def show_run(run_id: RowId, session: SessionDep) -> RunOut:
-    """One run."""
-    return view_run(read_run(session, run_id))
+class ArchitectureOut(BaseModel):
+    """A run's network; shapes are (C, H, W), multiply-adds are per image."""
+
+    run_id: int
+    label: str
+    layers: list[LayerDescription]
+    parameters: int
+    multiply_adds: int
 
 
-@router.get("/{run_id}/architecture")
-def show_architecture(run_id: RowId, session: SessionDep) -> dict[str, Any]:
-    """The run's network layer by layer: type, output shape (C, H, W), parameters, multiply-adds per image."""
-    run = read_run(session, run_id)
+@router.get("")
+def show_run(run: RunDep) -> RunOut:
+    """Show one run."""
+    return view_run(run)
+
+
+@router.get("/architecture")
+def show_architecture(run: RunDep) -> ArchitectureOut:
+    """Show the run's network layer by layer: type, output shape, parameters, multiply-adds per image."""
     layers = run.config.layers
-    return {
-        "run_id": run.id,
-        "label": run.config.label,
-        "layers": [asdict(layer) for layer in layers],
-        "parameters": sum(layer.parameters for layer in layers),
-        "multiply_adds": sum(layer.multiply_adds for layer in layers),
-    }
+    return ArchitectureOut(
+        run_id=run.id,
+        label=run.config.label,
+        layers=layers,
+        parameters=run.config.num_parameters,
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
+    )
 
 
-@router.get("/{run_id}/architecture.png", response_class=Response, dependencies=[DRAWING])
-def draw_run_architecture(run_id: RowId, session: SessionDep) -> Response:
-    """The run's network drawn, its normalization layers marked."""
-    run = read_run(session, run_id)
-    figure = draw_architecture(run.config.layers, title=f"Run {run.id}: {run.config.label}")
-    return respond_with_figure(figure)
+@router.get("/architecture.png", response_class=Response, dependencies=[DRAWING])
+def draw_run_architecture(run: RunDep) -> Response:
+    """Draw the run's network with its normalization layers marked."""
+    return respond_with_figure(
+        draw_architecture(run.config.layers, title=f"Run {run.id}: {run.config.label}")
+    )
 
 
-@router.get("/{run_id}/weights", response_class=Response)
-def download_weights(run_id: RowId, session: SessionDep) -> Response:
-    """The trained network's state dict as a safetensors file, nothing else in it; its SHA-256 is the ETag."""
-    run = read_run(session, run_id)
+@router.get("/weights", response_class=Response)
+def download_weights(run: RunDep, session: SessionDep) -> Response:
+    """Download the trained network's state dict as a safetensors file; its SHA-256 is the ETag."""
     weights = read_weights(session, run)
     return Response(
         weights,

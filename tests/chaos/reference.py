@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from lab.database.safetensors import encode_tensors
@@ -14,13 +15,22 @@ from lab.datasets.load import DATASETS, Dataset, load_dataset
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import plan_experiment
 from lab.runs.epochs import EpochReport
-from service.experiments.listing import CURVE_FIELDS
 from service.experiments.requests import ExperimentIn
-from service.mistakes.ranking import find_misclassified
+from service.mistakes.answers import Answers
 from tests.chaos.outcomes import RunOutcome
 from tests.worker.flat import train
 
 DATASET = "digits"
+
+CURVE_FIELDS = (
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_loss",
+    "test_accuracy",
+)
 
 
 References = dict[int, list[RunOutcome]]
@@ -56,7 +66,14 @@ def _plan(body: dict[str, Any]) -> tuple[RunConfig, ...]:
 def _train(config: RunConfig, data: Dataset) -> RunOutcome:
     reports: list[EpochReport] = list(train([config], data))
     last = reports[-1]
-    mistakes = find_misclassified(last.test_log_probabilities.numpy(), data.test.labels.numpy())
+    log_probabilities = last.test_log_probabilities.numpy()
+    answers = Answers(
+        runs=(),
+        images=data.test.images.numpy(),
+        labels=data.test.labels.numpy(),
+        predicted=log_probabilities.argmax(axis=1, keepdims=True).T.astype(np.uint8),
+        confidence=np.exp(log_probabilities.max(axis=1, keepdims=True)).T,
+    )
     digest = hashlib.sha256(encode_tensors(last.state.weights)).hexdigest()
     return RunOutcome(
         run_id=0,
@@ -68,5 +85,5 @@ def _train(config: RunConfig, data: Dataset) -> RunOutcome:
             **{name: [getattr(report, name) for report in reports] for name in CURVE_FIELDS},
         },
         weights=f'"{digest}"',
-        mistakes=[asdict(mistake) for mistake in mistakes],
+        mistakes=[asdict(mistake) for mistake in answers.rank_misclassified(0)],
     )

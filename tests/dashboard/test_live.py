@@ -8,6 +8,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.processes import Processes
 
+pytestmark = pytest.mark.slow
+
 # A run that nobody waits for.
 LONG = {"name": "Long", "dataset": "digits", "configs": [{}], "epochs": 1_000}
 

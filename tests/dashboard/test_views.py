@@ -13,6 +13,8 @@ from tests.dashboard.conftest import Complaints
 from tests.processes import Processes
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 Point = tuple[float, float]
 # As the embedded digits have it, with a bar through the stem; in shares of the sheet.
 SEVEN: tuple[tuple[Point, ...], ...] = (

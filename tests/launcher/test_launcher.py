@@ -19,6 +19,8 @@ from lab.runs.experiment_list import list_experiments
 from tests.conftest import REPOSITORY
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_SECONDS = 180.0
 
 

@@ -3,19 +3,22 @@
 import asyncio
 from collections import Counter
 
-import httpx2
+import httpx
+import pytest
 from fastapi import FastAPI
 
 from service.dependencies import MAX_TRANSACTIONS
 from service.drawing import rendering
+
+pytestmark = pytest.mark.slow
 
 NUM_REQUESTS = 300
 
 
 async def ask_at_once(app: FastAPI) -> list[int]:
     """Status codes of many requests that read, write, and write again once they are answered."""
-    transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
         submitted = (await client.post("/experiments", json={"dataset": "digits"})).json()["id"]
         asked = [("GET", "/experiments"), ("GET", "/runs/1"), ("POST", f"/experiments/{submitted}/cancel")]
         answers = [client.request(*asked[number % len(asked)]) for number in range(NUM_REQUESTS)]
@@ -30,8 +33,8 @@ def test_requests_that_outnumber_connections_and_threads_do_not_wait_for_each_ot
 
 async def ask_while_drawings_wait(app: FastAPI) -> int:
     """Status of a quick question while more requests for figures wait than there are transactions."""
-    transport = httpx2.ASGITransport(app=app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
         await client.post("/experiments", json={"dataset": "digits"})
         paths = ["/experiments/1/plots/overview.png", "/runs/1/architecture.png", "/experiments/1/report"]
         with rendering.drawing:

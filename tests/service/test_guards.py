@@ -104,10 +104,10 @@ class TestErrors:
     def test_a_broken_service_says_nothing_of_its_insides(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from service.runs import routes as runs
+        from service import dependencies
 
         app = create_app(settings)
-        monkeypatch.setattr(runs, "read_run", lambda *_: 1 / 0)
+        monkeypatch.setattr(dependencies, "read_run", lambda *_: 1 / 0)
 
         response = TestClient(app, raise_server_exceptions=False).get("/runs/1")
 

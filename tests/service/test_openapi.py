@@ -11,6 +11,8 @@ from schemathesis.core.result import Ok
 from lab.settings import Settings
 from service.app import create_app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=str)
 def test_no_request_breaks_the_service(

@@ -2,8 +2,6 @@
 
 import os
 import struct
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,10 +12,10 @@ import torch
 from lab.database.engine import Database
 from lab.datasets.load import Dataset, ImageSet
 from lab.queue.job_queue import JobQueue
-from tests.conftest import REPOSITORY
+from tests.warm import WarmProcess
 from tests.worker.bench import Bench
 
-StartWorker = Callable[..., subprocess.Popen[bytes]]
+StartWorker = Callable[..., WarmProcess]
 
 
 @pytest.fixture(scope="session")
@@ -67,15 +65,14 @@ def start_worker(bench: Bench, tmp_path: Path) -> Iterator[StartWorker]:
     }
     with ExitStack() as processes:
 
-        def start(fault: str, *, hang_timeout_seconds: float = 300.0) -> subprocess.Popen[bytes]:
-            with (tmp_path / "worker.log").open("ab") as log:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "tests.worker.faulty_worker", fault, str(tmp_path / "has failed")],
-                    cwd=REPOSITORY,
-                    env={**environment, "LAB_HANG_TIMEOUT_SECONDS": str(hang_timeout_seconds)},
-                    stdout=log,
-                    stderr=log,
-                )
+        def start(fault: str, *, hang_timeout_seconds: float = 300.0) -> WarmProcess:
+            process = WarmProcess(
+                "tests.worker.faulty_worker",
+                fault,
+                str(tmp_path / "has failed"),
+                environment={**environment, "LAB_HANG_TIMEOUT_SECONDS": str(hang_timeout_seconds)},
+                log_path=tmp_path / "worker.log",
+            )
             processes.callback(process.wait)
             processes.callback(process.kill)
             return process

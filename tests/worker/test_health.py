@@ -12,6 +12,8 @@ from tests.conftest import REPOSITORY
 from tests.lab.runs.situations import beat
 from worker.health import main
 
+pytestmark = pytest.mark.slow
+
 RUN_AND_LIST_IMPORTS = """
 import runpy, sys
 try:

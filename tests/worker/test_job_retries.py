@@ -17,6 +17,8 @@ from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Backend
 from worker.training import run_array
 
+pytestmark = pytest.mark.slow
+
 RECIPE = {"dropout": 0.1, "schedule": "onecycle", "l1": 1e-4, "validation_size": 16}
 # Before each step, and before the one batch of each of three sets.
 ASKED_PER_EPOCH = STEPS_PER_EPOCH + 3

@@ -20,6 +20,8 @@ from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_backend, 
 from tests.worker.flat import train
 from worker import jobs
 
+pytestmark = pytest.mark.slow
+
 
 class TestPerform:
     def test_records_every_epoch_of_every_run(self, bench: Bench) -> None:

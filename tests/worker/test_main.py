@@ -10,6 +10,8 @@ from tests.worker.bench import Bench
 from tests.worker.conftest import StartWorker
 from worker.__main__ import main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def process_state() -> Iterator[None]:

@@ -16,6 +16,8 @@ from tests.worker.conftest import StartWorker
 from worker import watchdog as watchdog
 from worker.watchdog import Watchdog
 
+pytestmark = pytest.mark.slow
+
 # Of processes that watch nothing but themselves.
 TIMEOUT_SECONDS = 1.5
 # Of a worker on a busy machine.

@@ -1,1 +1,1 @@
-"""What works out gradients and predictions, by device: compiled for the CPU, or PyTorch's operators."""
+"""Engines compute gradients and predictions: compiled for the CPU, or with PyTorch's operators."""

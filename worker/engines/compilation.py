@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 COMPILER = "ziglang"
 SOURCE_DIR = Path(__file__).parent / "native"
 COMPILE_TIMEOUT_SECONDS = 300.0
-# Bits must not depend on what a compiler may make of rounding, so nothing here reorders sums.
+# Bits must not depend on the compiler's rounding, so no flag here allows reordering sums.
 FLAGS = (
     "-O3",
     "-std=c++17",
@@ -31,16 +31,16 @@ FLAGS = (
     "-shared",
     "-fPIC",
 )
-# By PyTorch's name of what the processor can do: floats in a vector, and the compiler's name of it.
+# PyTorch's name of the instruction set → floats per vector, and the compiler's name.
 X86_TARGETS = {"AVX512": (16, "x86_64_v4"), "AVX2": (8, "x86_64_v3")}
 
 
 class EngineUnavailableError(Exception):
-    """The engine cannot be had here; the message says why."""
+    """The engine is not available here; the message says why."""
 
 
 def count_lanes() -> int:
-    """How many images this processor works on side by side: 4, 8 or 16."""
+    """Return the number of images this processor works on side by side: 4, 8 or 16."""
     return _choose_target()[0]
 
 
@@ -56,7 +56,7 @@ def load_library(num_lanes: int, *, cache_dir: Path) -> ctypes.CDLL:
         try:
             return ctypes.CDLL(str(path.resolve()))
         except OSError as error:
-            # Cut short by a power loss, say, or made against other system libraries.
+            # Truncated by a power loss, for instance, or built against other system libraries.
             logger.warning("%s cannot be loaded (%s), and is made again.", path, error)
     _compile(num_lanes, path)
     try:
@@ -99,13 +99,13 @@ def _compile(num_lanes: int, path: Path) -> None:
         try:
             subprocess.run(
                 command,
-                env={**os.environ, **caches},
+                env={**caches, **os.environ},
                 check=True,
                 capture_output=True,
                 timeout=COMPILE_TIMEOUT_SECONDS,
             )
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Beside its place first: two workers may compile at once, and neither may load half a file.
+            # Beside its place first: two workers may compile at once; neither may load half a file.
             with tempfile.TemporaryDirectory(dir=path.parent) as beside:
                 shutil.copyfile(made, Path(beside) / path.name).replace(path)
         except subprocess.CalledProcessError as error:

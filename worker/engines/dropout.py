@@ -1,4 +1,4 @@
-"""Which activations a training step drops."""
+"""Dropout: draw the activations that a training step drops."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lab.experiments.architecture import list_block_shapes
 
 @dataclass(frozen=True)
 class Dropped:
-    """What one run's step drops: for each block of the network, positions in its output (N, C, H, W).
+    """The dropped activations of one run's step: for each block, positions in its output (N, C, H, W).
 
     The positions are sorted, int64; what is kept is scaled by ``keep_scale``, 1/(1 - p).
     """
@@ -47,7 +47,7 @@ def draw_positions(p: float, *, size: int, generator: torch.Generator) -> Tensor
 
 
 def split_positions(positions: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """Sorted positions in parts of ``sizes`` that follow each other, each from its part's beginning."""
+    """Split sorted positions into consecutive parts of ``sizes``, each counted from its part's beginning."""
     ends = torch.tensor(sizes, device=positions.device).cumsum(0)
     counts = torch.searchsorted(positions, ends).diff(prepend=ends.new_zeros(1)).tolist()
     starts = [0, *ends.tolist()]

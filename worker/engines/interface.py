@@ -1,4 +1,4 @@
-"""What training asks of an engine."""
+"""The interface between training and the engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ NORMALIZATION_EPS = 1e-5
 
 @dataclass(frozen=True)
 class Batch:
-    """What K runs see in one step, each its own: images (K, N, 28, 28), float32, normalized; labels (K, N).
+    """The input of one step of K runs: images (K, N, 28, 28), float32, normalized; labels (K, N).
 
     ``dropped`` has one entry a run; none if nothing is dropped.
     """

@@ -17,7 +17,7 @@ from worker.engines.weights import Weights, list_running
 
 
 class StackedEngine:
-    """Works on the networks of ``configs``, which have one normalization, its groups, γ and β alike."""
+    """The engine for networks of ``configs`` with the same normalization, groups and affine setting."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         self._config = configs[0]
@@ -25,7 +25,7 @@ class StackedEngine:
         self._running = dict(list_running())
 
     def use_threads(self, num_threads: int) -> None:
-        """Have PyTorch use them in this thread."""
+        """Use this many PyTorch threads."""
         torch.set_num_threads(num_threads)
 
     def differentiate(self, weights: Weights, batch: Batch) -> Tensor:

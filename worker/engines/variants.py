@@ -1,4 +1,4 @@
-"""Which engine trains a run: chosen by the device, recorded with the run, kept when it is resumed."""
+"""Choose the engine that trains a run: by the device, recorded with the run, kept when it resumes."""
 
 import logging
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ logger = logging.getLogger(__name__)
 
 STACKED = "stacked"
 VECTOR_PREFIX = "vector-"
-# How many runs a job has on a GPU, where one at a time leaves it idle; a study of 24 is one job.
+# Runs per job on a GPU, which one run leaves idle; a study of 24 is one job.
 GPU_BUNDLE_SIZE = 24
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """What a worker trains on: a device, its processor cores, and the engines it has for them.
+    """The device a worker trains on, its processor cores and its engines.
 
     ``variant`` is the engine that new runs are given: ``vector-16``, ``vector-8`` or ``vector-4`` by the
     number of images in a register, or ``stacked``, PyTorch's operators.
@@ -37,21 +37,21 @@ class Backend:
 
     @property
     def description(self) -> str:
-        """The device in words."""
+        """A description of the device."""
         return describe_device(self.device, num_threads=self.num_threads)
 
     @property
     def bundle_size(self) -> int:
-        """How many runs it trains at once to be well used."""
+        """The number of runs to train at once."""
         return self.num_threads if self.device.type == "cpu" else GPU_BUNDLE_SIZE
 
     @property
     def num_lanes(self) -> int:
-        """How many arrays of runs train side by side, each in a thread of its own."""
+        """The number of arrays of runs that train side by side, each in a thread of its own."""
         return self.num_threads if self.device.type == "cpu" else 1
 
     def is_fusing(self, variant: str) -> bool:
-        """Whether an engine of this variant trains several runs as one network here.
+        """Return whether an engine of this variant trains several runs as one network here.
 
         On a CPU two runs in two threads are faster than two runs as one.
         """
@@ -79,7 +79,7 @@ class Backend:
 
 def set_up_backend(device: torch.device, *, cache_dir: Path) -> Backend:
     """Choose the engine for ``device``; on a CPU this compiles the vector engine the first time."""
-    # One a core, or OMP_NUM_THREADS; asked here, since PyTorch answers anew in each thread.
+    # One per core, or OMP_NUM_THREADS; read here, since PyTorch's answer differs between threads.
     num_threads = torch.get_num_threads()
     variant = STACKED
     if device.type == "cpu":

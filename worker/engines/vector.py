@@ -73,7 +73,7 @@ class VectorEngine:
 
     def use_threads(self, num_threads: int) -> None:
         """Work with this many threads from here on."""
-        # What is PyTorch's around the library is small, and PyTorch's threads would spin on the cores for a
+        # PyTorch's work around the library is small, and its threads would spin on the cores for a
         # while after each operation.
         torch.set_num_threads(1)
         self._num_threads = num_threads

@@ -19,23 +19,23 @@ _BATCH_NORM_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each named parameter lies in a flat row of ``size`` numbers."""
+    """The place of each named parameter in a flat row of ``size`` numbers."""
 
     shapes: dict[str, tuple[int, ...]]
 
     @property
     def sizes(self) -> list[int]:
-        """How many numbers each parameter has."""
+        """The number of elements of each parameter."""
         return [prod(shape) for shape in self.shapes.values()]
 
     @property
     def size(self) -> int:
-        """How many numbers they have together."""
+        """The total number of elements."""
         return sum(self.sizes)
 
     @property
     def offsets(self) -> dict[str, int]:
-        """Where each parameter begins."""
+        """The place where each parameter begins."""
         return dict(zip(self.shapes, accumulate([0, *self.sizes]), strict=False))
 
     def split(self, rows: Tensor) -> dict[str, Tensor]:
@@ -47,7 +47,7 @@ class Layout:
         }
 
     def join(self, named: dict[str, Tensor]) -> Tensor:
-        """One flat row of parameters by name; what is missing is 0."""
+        """Join parameters by name into one flat row; missing ones are 0."""
         parts = [
             named[name].flatten() if name in named else torch.zeros(size)
             for name, size in zip(self.shapes, self.sizes, strict=True)
@@ -55,7 +55,7 @@ class Layout:
         return torch.cat([part.float().cpu() for part in parts])
 
     def mark_penalized(self, penalize: Penalize) -> Tensor:
-        """1 for each number that a penalty acts on: all, or those of the convolutions; 0 elsewhere."""
+        """Mark with 1 each number that a penalty acts on: all, or those of the convolutions; 0 elsewhere."""
         marks = [
             torch.full((size,), float(penalize == "all" or name.startswith("conv")))
             for name, size in zip(self.shapes, self.sizes, strict=True)
@@ -108,7 +108,7 @@ class Weights:
         return state
 
     def load(self, index: int, state: dict[str, Tensor]) -> None:
-        """Take over what ``export`` gave."""
+        """Load what ``export`` returned."""
         self.parameters[index] = self.layout.join(state).to(self.parameters.device)
         if self._has_running:
             for row, channels in list_running():

@@ -19,7 +19,7 @@ class Schedule(Protocol):
         """One epoch has ended with this loss on the images that the schedule watches."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the schedule needs to go on, as plain JSON values."""
+        """The schedule's state as plain JSON values."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave."""

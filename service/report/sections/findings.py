@@ -1,4 +1,4 @@
-"""What the data say and what they do not: findings first, then every verdict."""
+"""The findings, then every verdict."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def write_conclusions(material: Material, *, base_url: str) -> Section:
 
 
 def write_verdicts(material: Material) -> Section:
-    """Every pair judged, the factors one by one, and the warnings in words."""
+    """Write the verdict on every pair, the factors one by one, and the warnings."""
     comparison = material.comparison
     if comparison is None or not comparison.pairs:
         words = "With a single configuration there is nothing to compare."
@@ -88,7 +88,7 @@ def _name(leads: Sequence[Lead]) -> str:
 
 
 def _give_reason(leads: Sequence[Lead]) -> str:
-    """Why nothing can be concluded of these, or of most of them; empty where something can."""
+    """Give the reason why nothing can be concluded of these leads, or most; empty if something can."""
     reasons = Counter(lead.reason for lead in leads)
     reason, number = reasons.most_common(1)[0]
     if not reason:
@@ -107,7 +107,7 @@ def _describe_accuracy(result: ConfigurationResult) -> str:
 
 
 def _write_factor_findings(factors: FactorsOut) -> list[Block]:
-    """Of each factor whether it matters at all, and the average differences that were found."""
+    """Write for each factor whether it matters at all, and the average differences found."""
     overall = {one.factor: one for one in factors.overall}
     blocks: list[Block] = []
     for factor in dict.fromkeys([*overall, *factors.averages]):
@@ -162,7 +162,7 @@ def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
 
 
 def _sum_up_warnings(comparison: ComparisonOut) -> list[Block]:
-    """What is said beside the pairs, each sentence once with how many pairs it is about."""
+    """List each warning of the pairs once, with the number of pairs it applies to."""
     counts = Counter(warning for pair in comparison.pairs for warning in pair.warnings)
     if not counts:
         return []

@@ -1,4 +1,4 @@
-"""How the figures of a report came about, and the worked appendix."""
+"""Method: training, measuring, comparing; and the worked appendix."""
 
 from service.appendix.document import TITLE, write_markdown
 from service.appendix.page import write_body

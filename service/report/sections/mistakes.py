@@ -1,4 +1,4 @@
-"""The report's misclassified images: how many runs agree, what they miss, and what they take it for."""
+"""Misclassified images: agreement of runs, sheets of images, confusion matrices."""
 
 from functools import partial
 
@@ -29,7 +29,7 @@ holds at a size that can be read. The service shows more."""
 
 
 def write_mistakes(material: Material) -> Section:
-    """Agreement in words, sheets of images, and confusion matrices."""
+    """Write the agreement of runs, sheets of images, and confusion matrices."""
     title = "Misclassified images"
     if material.answers is None:
         return Section(
@@ -92,7 +92,7 @@ def _describe_only(one: OnlyMissed) -> str:
 
 
 def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
-    """A sheet for what every run misses, and one for what each normalization alone misses, where any is."""
+    """Make sheets of images that every run, or one normalization alone, misclassifies, if there are any."""
     normalizations = list(dict.fromkeys(run.config.normalization for run in answers.runs))
     kinds = (
         ["every", *normalizations] if len(normalizations) > 1 else ["every"] if len(answers.runs) > 1 else []
@@ -147,5 +147,5 @@ def _describe_confusion(material: Material, answers: Answers) -> str:
     if not most:
         return "No run took any image for something else."
     names = material.dataset.class_names
-    parts = [f"{names[true]} for {names[guess]} ({count:,})" for true, guess, count in most]
-    return f"Over all completed runs, the most frequent mistakes are to take {', '.join(parts)}."
+    parts = [f"{names[pair.predicted]} for a {names[pair.true]} ({pair.count:,})" for pair in most]
+    return f"Over all completed runs, the most frequent errors are to predict {', '.join(parts)}."

@@ -1,4 +1,4 @@
-"""Where a report's figures come from: devices, versions, seeds, and the request that repeats them."""
+"""Provenance of the results: devices, versions, seeds, and the request that repeats them."""
 
 import json
 import shlex
@@ -12,7 +12,7 @@ from service.versions import list_versions
 
 
 def write_provenance(material: Material, *, base_url: str) -> Section:
-    """How to repeat the experiment, and what else its figures depend on."""
+    """Write how to repeat the experiment, and what else its results depend on."""
     words = "This request queues the same runs with the same seeds:"
     if material.repeating_request is None:
         words = "No request of this version means the same runs. What was asked at the time:"

@@ -114,7 +114,7 @@ def make_plot(material: Material, name: str, *, is_without_instance: bool = Fals
 
 
 def make_sheet(*, title: str, path: str, draw: Callable[[], Figure], is_half: bool = False) -> Picture:
-    """A figure full of pictures, which PNG holds best; half a page of paper or a whole one."""
+    """Make a picture full of images, best stored as PNG; half a page or a whole one."""
     return Picture(
         title=title,
         path=path,

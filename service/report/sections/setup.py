@@ -1,4 +1,4 @@
-"""The report's opening: what was asked, of what, and with which networks."""
+"""Objective, configurations and network architecture."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -59,7 +59,7 @@ def write_objective(material: Material) -> Section:
 
 
 def write_configurations(material: Material) -> Section:
-    """Each configuration's settings; what they share is said once."""
+    """Write each configuration's settings; common ones once."""
     configs = [configuration.config for configuration in material.experiment.configurations]
     shared, varying = _split_recipe(configs)
     headings = ("configuration", "normalization", "λ1", "λ2", "penalized", "groups", "γ, β", "dropout")
@@ -118,7 +118,7 @@ def write_architecture(material: Material) -> Section:
 
 
 def _split_recipe(configs: Sequence[RunConfig]) -> tuple[list[str], list[str]]:
-    """Fields of the recipe that all configurations share, and those that vary."""
+    """Split the recipe into fields that all configurations share and fields that vary."""
     fields = ("epochs", *RECIPE_FIELDS)
     varying = [name for name in fields if len({getattr(config, name) for config in configs}) > 1]
     shared = [name for name in fields if name not in varying]
@@ -165,7 +165,7 @@ def _list_labels(labels: Sequence[str]) -> str:
 
 
 def _write_setting(field: str, value: object) -> str:
-    """A field of the recipe and its value in words."""
+    """Write a recipe field and its value in words."""
     match field:
         case "rotation_degrees":
             return f"rotation by up to ±{value:g}°"

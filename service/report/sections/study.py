@@ -1,4 +1,4 @@
-"""What the data support of the study's conclusions, point by point."""
+"""The study's conclusions, judged point by point."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ FAIR_GRID = "fair-grid"
 
 
 def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
-    """The four claims of the study, each with what this experiment has to say of it."""
+    """Judge the study's four claims by this experiment's data."""
     labels = _find_labels(material)
     missing = [name for name in STUDY_ORDER if name not in labels]
     if missing or material.comparison is None:
@@ -108,7 +108,7 @@ def _tabulate_margins(leads: Sequence[Lead], margins: Sequence[float]) -> Table:
 
 
 def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
-    """Whether group norm's test accuracy fluctuates less over the last epochs, paired by seed."""
+    """Judge whether group norm's test accuracy fluctuates less over the last epochs, paired by seed."""
     claim = "Group norm does not fluctuate across epochs"
     spreads = _read_spreads(material)
     group, *others = ordered

@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable
 
 from lab.database.engine import Database
+from lab.database.tables import now
 from lab.queue.job_queue import JobQueue, StopWork, list_held_jobs, serve_jobs
 from lab.queue.worker_slots import claim_slot
-from lab.queue.workers import record_heartbeat
+from lab.queue.workers import SignsOfLife, record_heartbeat
 from lab.runs.queueing import requeue_jobs
-from tests.lab.runs.situations import make_signs
 
 
 def main() -> None:
@@ -39,7 +39,8 @@ def take_over(database: Database, worker_id: str) -> None:
     """Tell that the worker lives, and queue again what a dead one held under its id."""
     queue = JobQueue(database)
     with database.transaction() as session:
-        record_heartbeat(session, worker_id, signs=make_signs())
+        signs = SignsOfLife(device="cpu", started_at=now(), idle_seconds=None, bundle_size=1)
+        record_heartbeat(session, worker_id, signs=signs)
         left = [job_id for job_id, holder in list_held_jobs(session).items() if holder == worker_id]
         requeue_jobs(session, queue, left)
     queue.discard(left)

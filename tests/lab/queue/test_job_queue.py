@@ -16,6 +16,8 @@ from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, RunRecord, read_run
 from tests.lab.runs.situations import Submit, read_job, set_job, take
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[3]
 
 

@@ -4,8 +4,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from lab.database.engine import Database
 from lab.queue.worker_slots import claim_slot, list_held_slots
+
+pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parents[3]
 NUM_LOOKS = 400

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 import torch
@@ -18,6 +19,7 @@ from lab.database.engine import Database
 from lab.database.tables import Worker
 from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
+from lab.queue import worker_slots
 from lab.queue.job_queue import JobQueue, list_held_jobs, upgrade_queue
 from lab.queue.worker_slots import claim_slot
 from lab.queue.workers import record_heartbeat
@@ -72,7 +74,9 @@ class PlayedLab:
     def start_worker(self) -> PlayedWorker:
         """A process that takes the lowest free slot, and over what its predecessor held."""
         slot = claim_slot(self.database)
-        worker = PlayedWorker(slot=slot, id=slot.__enter__())
+        # Nobody else looks at the slots here, so a held one need not be waited for.
+        with mock.patch.object(worker_slots, "CLAIM_TIMEOUT_SECONDS", 0.0):
+            worker = PlayedWorker(slot=slot, id=slot.__enter__())
         self.workers[worker.id] = worker
         with self.database.transaction() as session:
             held = [job for job, holder in list_held_jobs(session).items() if holder == worker.id]

@@ -21,6 +21,8 @@ from lab.runs.records import ExperimentRecord, read_experiment
 from lab.runs.status import STATUSES, Status
 from tests.lab.runs.situations import Submit, beat, finish, make_metric, take
 
+pytestmark = pytest.mark.slow
+
 # What can be of a run, as columns of its own and of its job.
 STATES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "queued": ({}, {}),

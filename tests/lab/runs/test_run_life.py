@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,6 +16,8 @@ from lab.runs.control import cancel_experiment, delete_experiment, pause_experim
 from lab.runs.progress import list_pending_runs
 from lab.runs.records import read_metrics, read_run
 from tests.lab.runs.run_life import NUM_EPOCHS, PlayedLab, PlayedWorker, make_template
+
+pytestmark = pytest.mark.slow
 
 TEMPLATE = make_template(Path(tempfile.mkdtemp()))
 MAX_WORKERS = 3
@@ -160,7 +163,7 @@ class RunLife(RuleBasedStateMachine):
 
 TestRunLife = RunLife.TestCase
 TestRunLife.settings = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

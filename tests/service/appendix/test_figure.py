@@ -13,6 +13,8 @@ from service.appendix.figure import draw_appendix
 from service.appendix.sample import STUDY_SAMPLE
 from service.appendix.statistics import NORMALIZATIONS, work_out
 
+pytestmark = pytest.mark.slow
+
 
 def make_pixels(images: int, channels: int, rows: int, columns: int) -> list[list[list[list[int]]]]:
     return [

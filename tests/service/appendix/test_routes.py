@@ -11,6 +11,8 @@ from PIL import Image
 from service.appendix.routes import router
 from service.errors import add_error_handlers
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def client() -> TestClient:

@@ -12,6 +12,8 @@ from fastapi.testclient import TestClient
 from lab.database.tables import Base, Checkpoint, Run
 from worker.jobs import Trainer
 
+pytestmark = pytest.mark.slow
+
 BODY = {"configs": [{"normalization": "batch"}], "epochs": 3, "batch_size": 256}
 
 

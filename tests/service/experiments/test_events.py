@@ -1,11 +1,11 @@
 """The events of experiments that have ended, which end too; those that go on are in test_live_events.py."""
 
-from collections.abc import Callable
-
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.events import Event, parse_events
+from tests.service.finished_runs import finish_runs, submit
 
 BODY = {"configs": [{"normalization": "batch"}, {"normalization": "none"}], "epochs": 2, "batch_size": 256}
 
@@ -23,11 +23,9 @@ def list_epochs(events: list[Event]) -> list[tuple[int, int]]:
 
 
 @pytest.fixture
-def ended(client: TestClient, train: Callable[[int], None]) -> TestClient:
+def ended(client: TestClient, app: FastAPI) -> TestClient:
     """A service whose experiment 1 has two runs of two epochs, both completed."""
-    client.post("/experiments", json=BODY)
-    train(1)
-    train(2)
+    finish_runs(app, submit(client, **BODY), lambda config: [0.5, 0.6])
     return client
 
 

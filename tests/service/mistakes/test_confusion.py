@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from service.mistakes.confusion import count_confusions, find_most_confused
+from service.mistakes.schemas import ConfusedPair
 
 
 def test_adds_up_all_runs_rows_true_columns_answered() -> None:
@@ -15,7 +16,10 @@ def test_adds_up_all_runs_rows_true_columns_answered() -> None:
     expected = np.zeros((10, 10), dtype=int)
     expected[0, 0], expected[0, 1], expected[1, 1], expected[9, 9], expected[9, 4] = 2, 2, 2, 1, 1
     assert np.array_equal(matrix, expected)
-    assert find_most_confused(matrix) == [(0, 1, 2), (9, 4, 1)]
+    assert find_most_confused(matrix) == [
+        ConfusedPair(true=0, predicted=1, count=2),
+        ConfusedPair(true=9, predicted=4, count=1),
+    ]
 
 
 @pytest.mark.parametrize("count", [0, 5])

@@ -10,6 +10,8 @@ from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.image_sheet import MissedImage, WrongAnswer, draw_shared_mistakes
 from tests.service.mistakes.test_sheets import assert_texts_keep_apart, read_texts
 
+pytestmark = pytest.mark.slow
+
 
 def make_matrix() -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     matrix = np.diag(np.full(10, 980))

@@ -11,6 +11,8 @@ from PIL import Image
 
 from lab.datasets.load import Dataset
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def answer(trained_client: TestClient) -> dict[str, Any]:
@@ -103,7 +105,7 @@ class TestAcrossRuns:
         response = trained_client.get(f"/experiments/1/misclassified?run_id={run_id}")
 
         assert response.status_code == 404
-        assert "these are: 1, 2" in response.json()["detail"]
+        assert "the completed ones are: 1, 2" in response.json()["detail"]
 
     def test_of_nothing_finished_is_empty(self, client: TestClient) -> None:
         client.post("/experiments")

@@ -8,6 +8,8 @@ from PIL import Image
 from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
 from service.mistakes.run_sheet import Mistake, draw_misclassified, draw_misclassified_by_run
 
+pytestmark = pytest.mark.slow
+
 
 def make_mistakes(
     number: int, *, true: str = "9", predicted: str = "4", run_label: str = "group + L1"

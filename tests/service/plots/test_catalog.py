@@ -12,6 +12,8 @@ from service.plots.catalog import PlotCatalog
 from service.plots.groups import describe_differences, make_batch_size_points, rank_configurations
 from tests.service.finished_runs import finish_runs, submit
 
+pytestmark = pytest.mark.slow
+
 METRICS = ("train-accuracy", "test-accuracy", "train-loss", "test-loss")
 
 

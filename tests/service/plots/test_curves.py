@@ -27,6 +27,8 @@ from service.drawing.palette import (
 from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
 from service.plots.curves import METRICS, RunCurves, draw_metric, draw_overview, draw_run
 
+pytestmark = pytest.mark.slow
+
 STUDY = (
     ("batch + L1 + L2", "batch", "l1+l2", 99.1, 0.036),
     ("group + L1", "group", "l1", 99.3, 0.022),

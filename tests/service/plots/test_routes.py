@@ -6,6 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SIGNATURES = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 

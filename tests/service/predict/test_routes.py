@@ -21,6 +21,8 @@ from lab.runs.records import read_run, read_weights
 from service.predict.predictor import load_network
 from service.predict.saliency import compute_saliency
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def seven(digits: Dataset) -> NDArray[np.uint8]:

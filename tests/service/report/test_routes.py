@@ -20,6 +20,8 @@ from service.app import create_app
 from tests.service.appendix.test_document import PageReader
 from tests.service.finished_runs import finish_runs, submit
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = [
     "objective",
     "findings",

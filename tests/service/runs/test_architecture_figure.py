@@ -12,6 +12,8 @@ from service.drawing.palette import NORMALIZATION_COLORS
 from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
 from service.runs.architecture_figure import draw_architecture
 
+pytestmark = pytest.mark.slow
+
 TYPES = {"batch": "BatchNorm2d", "group": "GroupNorm", "layer": "LayerNorm", "instance": "InstanceNorm2d"}
 TOTALS = {"batch": "7,940", "group": "7,940", "layer": "64,772", "instance": "7,748", "none": "7,748"}
 NUM_BLOCKS = sum(row.is_block for row in ROWS)

@@ -14,6 +14,8 @@ from lab.datasets.pixels import normalize_pixels
 from lab.experiments.configs import RunConfig
 from lab.networks.build import build_network
 
+pytestmark = pytest.mark.slow
+
 
 class TestArchitecture:
     def test_lists_the_layers(self, trained_client: TestClient) -> None:

@@ -9,6 +9,8 @@ import pytest
 from worker.engines import compilation
 from worker.engines.compilation import EngineUnavailableError, count_lanes, load_library
 
+pytestmark = pytest.mark.slow
+
 # Compiled in a blink, where the engine takes seconds.
 SOURCE = 'extern "C" int count_lanes() { return LANES; }\n'
 

@@ -24,6 +24,8 @@ from worker.engines.compilation import count_lanes
 from worker.engines.stacked import StackedEngine
 from worker.engines.vector import VectorEngine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:

@@ -16,6 +16,8 @@ from tests.worker.bench import make_backend, make_fusing_backend
 from tests.worker.flat import train
 from worker.engines.variants import STACKED, Backend
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES: tuple[Schedule, ...] = ("plateau", "onecycle", "constant")
 TOLERANCE = 1e-4
 

@@ -16,6 +16,8 @@ from tests.worker.reports import assert_identical
 from worker.training import evaluation, run_array
 from worker.training.callbacks import TrainingStoppedError
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 4
 
 

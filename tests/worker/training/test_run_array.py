@@ -22,6 +22,8 @@ from worker.training.callbacks import DivergedError, TrainingStoppedError
 from worker.training.run_array import RunArray
 from worker.training.train import RunsFailedError
 
+pytestmark = pytest.mark.slow
+
 DIVERGING: dict[str, Any] = {
     "normalization": "none",
     "learning_rate": 10.0,
