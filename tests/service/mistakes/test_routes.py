@@ -148,7 +148,7 @@ class TestImage:
         response = trained_client.get("/experiments/1/images/360")
 
         assert response.status_code == 404
-        assert "from 0 to 359" in response.json()["detail"]
+        assert "images 0 to 359" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("query", ["", "?by=run", "?missed_by=every", "?true=1&predicted=1"])
