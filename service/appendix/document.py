@@ -1,11 +1,14 @@
 """The appendix as a Markdown document, and the wording it shares with the page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from service.appendix.notation import Latex, Notation, has_short_decimal, has_short_ratio, write_decimal
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
+from service.appendix.tensor import Position, build_tensor
 from service.appendix.working import write_latex, write_steps
+from service.markdown import escape
 
 TITLE = "Normalization, worked out by hand"
 # A reader gives up long before; the table and the JSON answer still hold every set.
@@ -75,31 +78,38 @@ def write_result(value: Fraction, notation: Notation) -> str:
     )
 
 
-def write_markdown(appendix: Appendix) -> str:
-    """Write the appendix as Markdown with tables and LaTeX between dollar signs."""
-    lines = [f"# {TITLE}", "", describe_sample(appendix), "", "## Notes", ""]
-    lines += [f"- {_escape(note)}" for note in appendix.notes]
-    lines += ["", "## The values", "", *_write_pixels(appendix)]
+def write_markdown(appendix: Appendix, *, title: str | None = TITLE, level: int = 1) -> str:
+    """Write the appendix as Markdown with tables and LaTeX between dollar signs.
+
+    ``level`` is the title's heading level; without a title, sections still start one level below it.
+    """
+    rule = "#" * level
+    lines = [] if title is None else [f"{rule} {title}", ""]
+    lines += [describe_sample(appendix), "", f"{rule}# Notes", ""]
+    lines += [f"- {escape(note)}" for note in appendix.notes]
+    lines += ["", f"{rule}# The values", "", *_write_pixels(appendix)]
     for name in NORMALIZATIONS:
-        lines += ["", *_write_section(appendix, name)]
+        lines += ["", *_write_section(appendix, name, rule=f"{rule}#")]
     return "\n".join(lines) + "\n"
 
 
-def _write_section(appendix: Appendix, name: Normalization) -> list[str]:
+def _write_section(appendix: Appendix, name: Normalization, *, rule: str) -> list[str]:
     sets, words = appendix.sets[name], DESCRIPTIONS[name]
-    lines = [f"## {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
+    lines = [f"{rule} {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
     if any(one.uses_filled_in for one in sets):
         lines += ["", "\\* contains filled-in values."]
-    lines += ["", "### Working", ""]
+    lines += ["", f"{rule}# Working", ""]
     if describe_rest(sets):
         lines += [describe_rest(sets), ""]
     first, *others = sets[:MAX_WORKED_SETS]
-    lines += [f"#### {_write_label(first)}", ""]
+    lines += [f"{rule}## {_write_label(first)}", ""]
     for number, step in enumerate(write_steps(first, notation=Latex()), start=1):
         lines.append(f"{number}. **{step.name}**: {step.words} ${' '.join(step.pieces)}$")
     for one in others:
-        lines += ["", f"#### {_write_label(one)}", "", "$$", write_latex(one), "$$"]
-    return [*lines, "", "### Normalized", "", *_write_normalized(appendix, name)]
+        lines += ["", f"{rule}## {_write_label(one)}", "", "$$", write_latex(one), "$$"]
+    normalized = appendix.normalized[name]
+    blocks = [[[[f"{x:.4f}" for x in row] for row in channel] for channel in image] for image in normalized]
+    return [*lines, "", f"{rule}# Normalized", "", *_write_blocks(appendix, blocks)]
 
 
 def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
@@ -115,47 +125,24 @@ def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
 
 def _write_pixels(appendix: Appendix) -> list[str]:
     sample = appendix.sample
-    blocks = [
-        [
-            [
-                [
-                    f"*{write_decimal(value)}*" if (n, c, h, w) in sample.filled_in else write_decimal(value)
-                    for w, value in enumerate(row)
-                ]
-                for h, row in enumerate(channel)
-            ]
-            for c, channel in enumerate(image)
-        ]
-        for n, image in enumerate(sample.pixels)
-    ]
-    lines = _write_blocks(appendix, blocks)
+
+    def write(position: Position) -> str:
+        text = write_decimal(sample.pixel(position))
+        return f"*{text}*" if position in sample.filled_in else text
+
+    lines = _write_blocks(appendix, build_tensor(sample.shape, write))
     return [*lines, "", "In italics: filled in, not the study's."] if sample.filled_in else lines
 
 
-def _write_normalized(appendix: Appendix, name: Normalization) -> list[str]:
-    tensor = appendix.normalized[name]
-    blocks = [
-        [[[f"{value:.4f}" for value in row] for row in channel] for channel in image] for image in tensor
-    ]
-    return _write_blocks(appendix, blocks)
-
-
-def _write_blocks(appendix: Appendix, blocks: list[list[list[list[str]]]]) -> list[str]:
-    """One table row an image, one column a channel, the block's rows on lines of their own."""
-    names = [_escape(name) for name in appendix.sample.channel_names]
+def _write_blocks(appendix: Appendix, images: Sequence[Sequence[Sequence[Sequence[str]]]]) -> list[str]:
+    """Write one table row per image, one column per channel, and each row of a block on its own line."""
+    names = [escape(name) for name in appendix.sample.channel_names]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for number, image in enumerate(blocks, start=1):
+    for number, image in enumerate(images, start=1):
         cells = ["<br>".join(" ".join(row) for row in channel) for channel in image]
         lines.append(f"| image {number} | {' | '.join(cells)} |")
     return lines
 
 
 def _write_label(one: StatisticsSet) -> str:
-    return _escape(one.label) + (" \\*" if one.uses_filled_in else "")
-
-
-def _escape(text: str) -> str:
-    """Keep Markdown from reading a plain sentence's characters as markup."""
-    for character in "\\`*_|<>$":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return escape(one.label) + (" \\*" if one.uses_filled_in else "")

@@ -161,3 +161,9 @@ class MathMl(Notation):
 
     def _sign(self, value: Fraction, unsigned: str) -> str:
         return f'<mrow><mo form="prefix">−</mo>{unsigned}</mrow>' if value < 0 else unsigned
+
+
+def write_math(inside: str, *, is_display: bool = False) -> str:
+    """Write a piece of MathML as a ``<math>`` element, in text size or in display size."""
+    display = ' displaystyle="true"' if is_display else ""
+    return f"<math{display}><mrow>{inside}</mrow></math>"

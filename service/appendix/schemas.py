@@ -1,12 +1,13 @@
-"""What the appendix's routes take and answer as JSON; every index is 0-based, so "image 1" is index 0."""
+"""Request and response models of the appendix; every index is 0-based, so "image 1" is index 0."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from service.appendix.notation import Latex
-from service.appendix.statistics import Appendix, StatisticsSet, Tensor
-from service.appendix.tensor import MAX_MAGNITUDE, MAX_VALUES
+from service.appendix.colors import pick_colors
+from service.appendix.notation import Latex, MathMl, write_math
+from service.appendix.statistics import Appendix, StatisticsSet
+from service.appendix.tensor import MAX_MAGNITUDE, MAX_VALUES, Tensor, build_tensor
 from service.appendix.working import write_latex, write_steps
 
 _NUMBER: dict[str, Any] = {"type": "number", "minimum": -MAX_MAGNITUDE, "maximum": MAX_MAGNITUDE}
@@ -59,6 +60,9 @@ class WorkedStep(BaseModel):
     )
     words: str = Field(description="What is done.")
     latex: str = Field(description="The formula with its numbers, without dollar signs.")
+    mathml: list[str] = Field(
+        description="The same formula as `<math>` elements, between which a line may break."
+    )
 
 
 class WorkedSet(BaseModel):
@@ -79,30 +83,7 @@ class WorkedSet(BaseModel):
         description="The working in seven steps, the middle of long lists left out."
     )
     latex: str = Field(description="The working as one LaTeX aligned block, without dollar signs.")
-
-    @classmethod
-    def describe(cls, one: StatisticsSet, *, place: dict[str, int]) -> Self:
-        """Fill the answer for one set; ``place`` holds its 0-based image, group or channel."""
-        steps = [
-            WorkedStep(name=step.name, words=step.words, latex=" ".join(step.pieces))
-            for step in write_steps(one, notation=Latex())
-        ]
-        figures: dict[str, Any] = {
-            "label": one.label,
-            "channels": list(one.channels),
-            "values": [float(value) for value in one.values],
-            "sum": float(one.total),
-            "count": one.count,
-            "mean": float(one.mean),
-            "variance": float(one.variance),
-            "std": one.std,
-            "mean_fraction": str(one.mean),
-            "variance_fraction": str(one.variance),
-            "uses_filled_in": one.uses_filled_in,
-            "steps": steps,
-            "latex": write_latex(one),
-        }
-        return cls.model_validate(place | figures)
+    color: int = Field(description="0 to 7, different for neighboring sets.")
 
 
 class BatchSet(WorkedSet):
@@ -169,31 +150,57 @@ class AppendixAnswer(BaseModel):
 
 def describe_appendix(appendix: Appendix) -> AppendixAnswer:
     """Turn exact fractions into the answer's floats, fractions as text, and working."""
-    sample, affine, sets = appendix.sample, appendix.affine, appendix.sets
-    floats = [[[[float(x) for x in row] for row in channel] for channel in image] for image in sample.pixels]
-    return AppendixAnswer(
-        sample=SampleAnswer.model_validate(
-            {
+    sample, affine = appendix.sample, appendix.affine
+    sets = {
+        name: [_describe_set(one, color=color) for one, color in zip(found, pick_colors(found), strict=True)]
+        for name, found in appendix.sets.items()
+    }
+    return AppendixAnswer.model_validate(
+        {
+            "sample": {
                 "shape": sample.shape,
-                "pixels": floats,
+                "pixels": build_tensor(sample.shape, lambda position: float(sample.pixel(position))),
                 "channel_names": sample.channel_names,
                 "filled_in": sorted(sample.filled_in),
                 "groups": appendix.groups,
                 "eps": float(affine.eps),
                 "gamma": affine.gamma and [float(value) for value in affine.gamma],
                 "beta": affine.beta and [float(value) for value in affine.beta],
-            }
-        ),
-        notes=list(appendix.notes),
-        batch=[BatchSet.describe(one, place={"channel": one.channels[0]}) for one in sets["batch"]],
-        group=[
-            GroupSet.describe(one, place={"image": one.images[0], "group": one.group or 0})
-            for one in sets["group"]
-        ],
-        layer=[LayerSet.describe(one, place={"image": one.images[0]}) for one in sets["layer"]],
-        instance=[
-            InstanceSet.describe(one, place={"image": one.images[0], "channel": one.channels[0]})
-            for one in sets["instance"]
-        ],
-        normalized=NormalizedTensors(**dict(appendix.normalized.items())),
+            },
+            "notes": appendix.notes,
+            "normalized": appendix.normalized,
+            **sets,
+        }
     )
+
+
+def _describe_set(one: StatisticsSet, *, color: int) -> dict[str, Any]:
+    """Collect every field of a set; each model keeps the indexes that identify its own sets."""
+    latex, mathml = (write_steps(one, notation=notation) for notation in (Latex(), MathMl()))
+    return {
+        "image": one.images[0],
+        "channel": one.channels[0],
+        "group": one.group,
+        "label": one.label,
+        "channels": one.channels,
+        "values": [float(value) for value in one.values],
+        "sum": float(one.total),
+        "count": one.count,
+        "mean": float(one.mean),
+        "variance": float(one.variance),
+        "std": one.std,
+        "mean_fraction": str(one.mean),
+        "variance_fraction": str(one.variance),
+        "uses_filled_in": one.uses_filled_in,
+        "steps": [
+            {
+                "name": step.name,
+                "words": step.words,
+                "latex": " ".join(step.pieces),
+                "mathml": [write_math(piece, is_display=True) for piece in drawn.pieces],
+            }
+            for step, drawn in zip(latex, mathml, strict=True)
+        ],
+        "latex": write_latex(one),
+        "color": color,
+    }

@@ -18,11 +18,19 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
 
-from service.appendix.tensor import Sample, read_eps, read_groups, read_per_channel, read_sample
+from service.appendix.tensor import (
+    Position,
+    Sample,
+    Tensor,
+    build_tensor,
+    read_eps,
+    read_groups,
+    read_per_channel,
+    read_sample,
+)
 
 Normalization = Literal["batch", "layer", "group", "instance"]
 NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
-Tensor = tuple[tuple[tuple[tuple[float, ...], ...], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -168,21 +176,13 @@ def _build_set(
 
 
 def _normalize(sample: Sample, *, sets: tuple[StatisticsSet, ...], affine: Affine) -> Tensor:
-    images, channels, rows, columns = sample.shape
     owner = {(n, c): one for one in sets for n in one.images for c in one.channels}
-    return tuple(
-        tuple(
-            tuple(
-                tuple(
-                    affine.apply(sample.pixels[n][c][h][w], channel=c, statistics=owner[n, c])
-                    for w in range(columns)
-                )
-                for h in range(rows)
-            )
-            for c in range(channels)
-        )
-        for n in range(images)
-    )
+
+    def normalize(position: Position) -> float:
+        image, channel, _, _ = position
+        return affine.apply(sample.pixel(position), channel=channel, statistics=owner[image, channel])
+
+    return build_tensor(sample.shape, normalize)
 
 
 def _write_notes(

@@ -1,15 +1,18 @@
-"""What the appendix accepts: one small (N, C, H, W) tensor of plain numbers, read into exact fractions."""
+"""Read and check the appendix's input: one small (N, C, H, W) tensor of numbers, as exact fractions."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from typing import cast
+from typing import TypeVar, cast
 
 from lab.errors import InvalidTensorError
 
-Pixels = tuple[tuple[tuple[tuple[Fraction, ...], ...], ...], ...]
+_Value = TypeVar("_Value")
+Nested = tuple[tuple[tuple[tuple[_Value, ...], ...], ...], ...]
+Pixels = Nested[Fraction]
+Tensor = Nested[float]
 Position = tuple[int, int, int, int]
 Shape = tuple[int, int, int, int]
 
@@ -29,9 +32,18 @@ _KINDS = {
 }
 
 
+def build_tensor(shape: Shape, make: Callable[[Position], _Value]) -> Nested[_Value]:
+    """Build nested tuples of the shape (N, C, H, W) from one value for each 0-based position."""
+    images, channels, rows, columns = map(range, shape)
+    return tuple(
+        tuple(tuple(tuple(make((n, c, h, w)) for w in columns) for h in rows) for c in channels)
+        for n in images
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
-    """A tensor with what a reader wants to know about it.
+    """A tensor with its channel names, its filled-in values and notes on its source.
 
     ``pixels`` is indexed [image][channel][row][column]. ``filled_in`` holds the 0-based positions whose
     value is not the source's own, and ``notes`` what to say about the source.
@@ -73,17 +85,14 @@ def read_sample(pixels: object) -> Sample:
         )
     _require_rectangular(pixels, shape=shape)
     images = cast("list[list[list[list[object]]]]", pixels)
-    exact = tuple(
-        tuple(
-            tuple(
-                tuple(read_number(value, name=f"pixels[{n}][{c}][{h}][{w}]") for w, value in enumerate(row))
-                for h, row in enumerate(channel)
-            )
-            for c, channel in enumerate(image)
-        )
-        for n, image in enumerate(images)
+
+    def read(position: Position) -> Fraction:
+        n, c, h, w = position
+        return read_number(images[n][c][h][w], name=f"pixels[{n}][{c}][{h}][{w}]")
+
+    return Sample(
+        pixels=build_tensor(shape, read), channel_names=tuple(f"channel {c + 1}" for c in range(shape[1]))
     )
-    return Sample(pixels=exact, channel_names=tuple(f"channel {c + 1}" for c in range(shape[1])))
 
 
 def read_number(value: object, *, name: str) -> Fraction:

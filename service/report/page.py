@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from service.appendix.page import COLORS
-from service.appendix.page import STYLE as APPENDIX_STYLE
+from service.appendix.page import read_stylesheet
 from service.data_urls import write_data_url
 from service.report.blocks import (
     Block,
@@ -40,7 +39,7 @@ def write_html(report: Report) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{APPENDIX_STYLE}{COLORS}{STYLE}</style></head>\n<body>"
+        f"<title>{title}</title><style>{read_stylesheet()}{STYLE}</style></head>\n<body>"
         f'<header><p class="kicker">Normalization Lab · report</p><h1>{title}</h1><dl>{facts}</dl></header>'
         + (f'<ul class="notes missing">{missing}</ul>' if missing else "")
         + f"<nav><ol>{contents}</ol></nav><main>{sections}</main></body></html>\n"

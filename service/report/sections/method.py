@@ -1,7 +1,5 @@
 """How the figures of a report came about, and the worked appendix."""
 
-import re
-
 from service.appendix.document import TITLE, write_markdown
 from service.appendix.page import write_body
 from service.appendix.sample import STUDY_SAMPLE
@@ -20,7 +18,6 @@ TRAINING = (
     "nats, without the penalty.",
     "The final figure is that of the last epoch: no epoch is picked on the test set.",
 )
-APPENDIX_BREAK = re.compile(r"^#", re.MULTILINE)
 
 
 def write_method(material: Material) -> Section:
@@ -46,7 +43,5 @@ def write_method(material: Material) -> Section:
 def write_appendix() -> Section:
     """The study's appendix: normalization statistics worked out by hand, exactly."""
     appendix = work_out(STUDY_SAMPLE)
-    # Its own title becomes the section's, and its sections are one level deeper than they were.
-    _, _, markdown = write_markdown(appendix).partition("\n")
-    text = APPENDIX_BREAK.sub("##", markdown.strip())
-    return Section("appendix", f"Appendix: {TITLE}", [Ready(html=write_body(appendix), markdown=text)])
+    markdown = write_markdown(appendix, title=None, level=2).strip()
+    return Section("appendix", f"Appendix: {TITLE}", [Ready(html=write_body(appendix), markdown=markdown)])
