@@ -11,15 +11,16 @@ from service.appendix.working import write_latex, write_steps
 from service.markdown import escape
 
 TITLE = "Normalization, worked out by hand"
-# A reader gives up long before; the table and the JSON answer still hold every set.
+# More would be too long to read; the table and the JSON answer still hold every set.
 MAX_WORKED_SETS = 64
 
 
 @dataclass(frozen=True)
 class Description:
-    """A normalization in words: its name, what shares its statistics, and the paper it comes from."""
+    """A normalization in words: its name, its rule in short and in a sentence, and its paper."""
 
     name: str
+    rule: str
     sharing: str
     source: str
 
@@ -27,22 +28,26 @@ class Description:
 DESCRIPTIONS: dict[Normalization, Description] = {
     "batch": Description(
         "Batch norm",
+        "one set per channel, over all images",
         "Each channel has one mean and one variance, over all images and pixels.",
         "Ioffe & Szegedy 2015",
     ),
     "layer": Description(
         "Layer norm",
+        "one set per image, over all its channels",
         "Each image has one mean and one variance, over all its channels and pixels.",
         "Ba, Kiros & Hinton 2016",
     ),
     "group": Description(
         "Group norm",
+        "one set per image and group of channels",
         "The channels of each image are split into groups of neighbours, and each group has its own mean and "
         "variance.",
         "Wu & He 2018",
     ),
     "instance": Description(
         "Instance norm",
+        "one set per image and channel",
         "Each channel of each image has its own mean and variance.",
         "Ulyanov, Vedaldi & Lempitsky 2016",
     ),
@@ -50,7 +55,7 @@ DESCRIPTIONS: dict[Normalization, Description] = {
 
 
 def describe_sample(appendix: Appendix) -> str:
-    """Say what was worked out: the shape, the groups, eps and, where given, gamma and beta."""
+    """Describe the input: the shape, the groups, eps and, if given, gamma and beta."""
     images, channels, rows, columns = appendix.sample.shape
     affine = appendix.affine
     parts = [f"N = {images}, C = {channels}, H = {rows}, W = {columns}", f"groups = {appendix.groups}"]
@@ -62,14 +67,14 @@ def describe_sample(appendix: Appendix) -> str:
 
 
 def describe_rest(sets: tuple[StatisticsSet, ...]) -> str:
-    """Say how many sets are not worked out step by step, or nothing if all are."""
+    """Say how many sets are worked out step by step, or return nothing if all are."""
     if len(sets) <= MAX_WORKED_SETS:
         return ""
     return f"The first {MAX_WORKED_SETS} of {len(sets):,} sets are worked out; the table holds all of them."
 
 
 def write_result(value: Fraction, notation: Notation) -> str:
-    """Write a figure as ratio and decimal, or as either where the other says nothing new."""
+    """Write a number as ratio and decimal, or as one of them if the other adds nothing."""
     decimal = notation.decimal(value)
     if value.denominator == 1 or not has_short_ratio(value):
         return decimal if has_short_decimal(value) else notation.join((notation.symbol("≈"), decimal))

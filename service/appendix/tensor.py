@@ -64,6 +64,10 @@ class Sample:
         """Positions of these images and channels, in the order image, channel, row, column."""
         return product(images, channels, range(self.shape[2]), range(self.shape[3]))
 
+    def all_positions(self) -> Iterator[Position]:
+        """Every position of the tensor, in the same order."""
+        return product(*map(range, self.shape))
+
     def pixel(self, position: Position) -> Fraction:
         """The exact value at a 0-based position."""
         image, channel, row, column = position
