@@ -1,4 +1,4 @@
-"""The appendix as a Markdown document, and the wording it shares with the page."""
+"""Write the appendix as Markdown, with the wording that the page shares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ DESCRIPTIONS: dict[Normalization, Description] = {
     "group": Description(
         "Group norm",
         "one set per image and group of channels",
-        "The channels of each image are split into groups of neighbours, and each group has its own mean and "
+        "The channels of each image are split into groups of neighbors, and each group has its own mean and "
         "variance.",
         "Wu & He 2018",
     ),

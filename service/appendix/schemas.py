@@ -26,9 +26,9 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class AppendixRequest(BaseModel):
-    """The tensor to work out, and how; what cannot be worked out is refused with a sentence."""
+    """The tensor to work out, with the settings of the layers."""
 
-    # Values are checked in service.appendix.tensor, whose sentences say what would be right.
+    # service.appendix.tensor checks the values, and its errors say what would be valid.
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [_EXAMPLE], "required": ["pixels"]}
     )
@@ -39,16 +39,16 @@ class AppendixRequest(BaseModel):
         f"at most {MAX_VALUES:,}, each 0 or between 1e-9 and 1e6 in size. 0.1 is taken as exactly 1/10.",
     )
     groups: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})] = Field(
-        2, description="Into how many groups of neighbours group norm splits the channels; must divide C."
+        2, description="Number of groups of neighboring channels in group norm; must divide C."
     )
     eps: Annotated[Any, WithJsonSchema(_NUMBER | {"minimum": 0})] = Field(
-        0.0, description="Added to the variance under the root when normalizing; layers usually take 1e-5."
+        0.0, description="Added to the variance under the root when normalizing; layers usually use 1e-5."
     )
     gamma: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One factor per channel, applied after every normalization; left out: 1."
+        None, description="One factor per channel, applied after every normalization; 1 by default."
     )
     beta: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One summand per channel, applied after gamma; left out: 0."
+        None, description="One summand per channel, added after gamma; 0 by default."
     )
 
 
@@ -58,7 +58,7 @@ class WorkedStep(BaseModel):
     name: str = Field(
         description="values, sum, count, mean, squared deviations, variance or standard deviation"
     )
-    words: str = Field(description="What is done.")
+    words: str = Field(description="The step in words.")
     latex: str = Field(description="The formula with its numbers, without dollar signs.")
     mathml: list[str] = Field(
         description="The same formula as `<math>` elements, between which a line may break."
@@ -66,9 +66,9 @@ class WorkedStep(BaseModel):
 
 
 class WorkedSet(BaseModel):
-    """The values that share one mean and one variance, and the working of both."""
+    """A set of values that share one mean and one variance, and the working of both."""
 
-    label: str = Field(description="Which values these are, in words that count from 1.")
+    label: str = Field(description="The set in words, which count from 1.")
     channels: list[int] = Field(description="0-based channels of the set.")
     values: list[float] = Field(description="In the order image, channel, row, column.")
     sum: float
@@ -78,7 +78,7 @@ class WorkedSet(BaseModel):
     std: float = Field(description="Square root of the variance, without eps.")
     mean_fraction: str = Field(description='The exact mean, as in "-3/8".')
     variance_fraction: str = Field(description='The exact variance, as in "279/64".')
-    uses_filled_in: bool = Field(description="Whether a value is not the study's own (study's sample only).")
+    uses_filled_in: bool = Field(description="True if a value is not the study's own (study's sample only).")
     steps: list[WorkedStep] = Field(
         description="The working in seven steps, the middle of long lists left out."
     )
@@ -99,7 +99,7 @@ class LayerSet(WorkedSet):
 
 
 class GroupSet(WorkedSet):
-    """One group of neighbouring channels of one image."""
+    """One group of neighboring channels of one image."""
 
     image: int = Field(description="0-based")
     group: int = Field(description="0-based")
@@ -122,7 +122,7 @@ class NormalizedTensors(BaseModel):
 
 
 class SampleAnswer(BaseModel):
-    """What was worked out."""
+    """The tensor and the settings that were worked out."""
 
     shape: tuple[int, int, int, int] = Field(description="N, C, H, W")
     pixels: Tensor = Field(description="[N][C][H][W]")
@@ -140,7 +140,7 @@ class AppendixAnswer(BaseModel):
     """Statistics of batch, group, layer and instance norm, each set with its working. Indexes are 0-based."""
 
     sample: SampleAnswer
-    notes: list[str] = Field(description="What a reader should know, the study's slips first.")
+    notes: list[str] = Field(description="Remarks for the reader, the study's errors first.")
     batch: list[BatchSet]
     group: list[GroupSet]
     layer: list[LayerSet]

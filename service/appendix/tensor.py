@@ -8,6 +8,7 @@ from itertools import product
 from typing import TypeVar, cast
 
 from lab.errors import InvalidTensorError
+from lab.wording import join_words
 
 _Value = TypeVar("_Value")
 Nested = tuple[tuple[tuple[tuple[_Value, ...], ...], ...], ...]
@@ -61,15 +62,15 @@ class Sample:
         return len(self.pixels), len(image), len(image[0]), len(image[0][0])
 
     def positions(self, images: tuple[int, ...], channels: tuple[int, ...]) -> Iterator[Position]:
-        """Positions of these images and channels, in the order image, channel, row, column."""
+        """Return the positions of these images and channels, in the order image, channel, row, column."""
         return product(images, channels, range(self.shape[2]), range(self.shape[3]))
 
     def all_positions(self) -> Iterator[Position]:
-        """Every position of the tensor, in the same order."""
-        return product(*map(range, self.shape))
+        """Return every position of the tensor, in the same order."""
+        return self.positions(tuple(range(self.shape[0])), tuple(range(self.shape[1])))
 
     def pixel(self, position: Position) -> Fraction:
-        """The exact value at a 0-based position."""
+        """Return the exact value at a 0-based position."""
         image, channel, row, column = position
         return self.pixels[image][channel][row][column]
 
@@ -77,8 +78,9 @@ class Sample:
 def read_sample(pixels: object) -> Sample:
     """Read nested lists as a sample whose channels are named by number.
 
-    Raises InvalidTensorError unless they are four rectangular levels of at most 4,096 finite numbers,
-    each 0 or between 1e-9 and 1e6 in size.
+    Raises:
+        InvalidTensorError: not four rectangular levels of at most 4,096 finite numbers, each 0 or
+            between 1e-9 and 1e6 in size.
     """
     _require_four_levels(pixels)
     shape = _first_lengths(pixels)
@@ -100,7 +102,7 @@ def read_sample(pixels: object) -> Sample:
 
 
 def read_number(value: object, *, name: str) -> Fraction:
-    """Read a number as the decimal its reader sees: 0.1 is 1/10, not the nearest binary fraction."""
+    """Read a number as its decimal: 0.1 is 1/10, not the nearest binary fraction."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidTensorError(f"{name} is {_kind(value)}; only numbers can be worked out")
     if isinstance(value, float) and not math.isfinite(value):
@@ -124,9 +126,8 @@ def read_groups(groups: object, *, channels: int) -> int:
     if groups > channels or channels % groups:
         shown = f"groups={groups}" if groups <= MAX_MAGNITUDE else "groups"
         divisors = [str(d) for d in range(1, channels + 1) if channels % d == 0]
-        would = f"{', '.join(divisors[:-1])} and {divisors[-1]}" if len(divisors) > 1 else "1"
         raise InvalidTensorError(
-            f"{shown} does not divide {channels} channel{'s' * (channels > 1)}; {would} would"
+            f"{shown} does not divide {channels} channel{'s' * (channels > 1)}; {join_words(divisors)} would"
         )
     return groups
 
@@ -144,7 +145,7 @@ def read_eps(eps: object) -> Fraction:
 
 
 def read_per_channel(values: object, *, name: str, channels: int) -> tuple[Fraction, ...] | None:
-    """Read gamma or beta: one number per channel, or None where it was left out."""
+    """Read gamma or beta: one number per channel, or None if it is missing."""
     if values is None:
         return None
     if not isinstance(values, list | tuple):
@@ -187,7 +188,7 @@ def _first_lengths(pixels: object) -> Shape:
 
 
 def _require_rectangular(level: object, *, shape: tuple[int, ...], name: str = "pixels") -> None:
-    """Refuse a list whose length differs from its first neighbour's, and a number where a list belongs."""
+    """Refuse a list whose length differs from the first of its level, and a number in place of a list."""
     dimension = _DIMENSIONS[len(_DIMENSIONS) - len(shape)]
     if not isinstance(level, list | tuple):
         raise InvalidTensorError(f"{name} is {_kind(level)} where a list along {dimension} belongs")

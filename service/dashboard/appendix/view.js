@@ -13,9 +13,9 @@ const REST_MS = 200;
 const LONGEST_FRACTION = 8;
 const FIRST_PLACE = { image: 0, channel: 0, row: 0, column: 0 };
 const LEAD =
-  "Every normalization does the same: it takes the mean μ of a set of values from each of them, and " +
-  "divides by their σ. They differ in one thing only: which values make a set. Point at a value to see " +
-  "what it is averaged with; change it to see what moves.";
+  "Every normalization subtracts the mean μ of a set of values from each of them, and divides by their σ. " +
+  "They differ only in which values make up a set. Point at a value to see what it is averaged with; " +
+  "change it to see what moves.";
 const NAMES_NOTE = "The study calls channels 1 to 4 blue, green, yellow and brown.";
 
 export function mount(main, { signal }) {

@@ -6,7 +6,7 @@ import { capitalize } from "../common/format.js";
 import { readMathml } from "./mathml.js";
 import { findSet, listPlaces, readAt, writeFigure, writeValue } from "./tensor.js";
 
-/** Above this many, values are written without a part of the page to point at. */
+/** Longer lists are a formula, without a chip to point at for each value. */
 const MAX_CHIPS = 64;
 
 export class Working {
@@ -82,7 +82,7 @@ export class Working {
       `<mo>≈</mo>${divide(`${write(value)}<mo>−</mo>${bracket(set.mean)}`, write(set.variance) + eps)}`,
       `<mo>≈</mo>${write(result)}`,
     ].map((piece) => readMathml(`<math displaystyle="true"><mrow>${piece}</mrow></math>`));
-    const words = "Take the mean from the value pointed at, and divide by σ.";
+    const words = "Subtract the mean from this value, and divide by σ.";
     fill(
       this.#last,
       el("p", {}, el("strong", {}, "normalized"), " ", el("span", { class: "quiet" }, words)),
@@ -97,7 +97,7 @@ export class Working {
   }
 }
 
-/** Places between, where a line may break: a space after a comma, or else nothing to be seen. */
+/** Let a line break between nodes: at a space after a comma, elsewhere unseen. */
 function separate(nodes) {
   return nodes.flatMap((node) => [node, node.textContent.endsWith(",") ? " " : el("wbr")]);
 }
