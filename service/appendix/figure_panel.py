@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 
-from service.appendix.notation import has_short_decimal, write_decimal
+from service.appendix.notation import has_short_decimal, write_decimal, write_minus
 from service.appendix.statistics import Appendix, Normalization, StatisticsSet
 from service.appendix.tensor import Sample, Shape
 
@@ -105,12 +105,12 @@ def _fit_figures(sets: tuple[StatisticsSet, ...], *, width: float) -> tuple[str,
 
 def _write_exact(name: str, value: Fraction) -> str:
     text = write_decimal(value)
-    return _minus(f"{name} {'=' if has_short_decimal(value) else '≈'} {text}")
+    return write_minus(f"{name} {'=' if has_short_decimal(value) else '≈'} {text}")
 
 
 def _write_rounded(name: str, value: Fraction) -> str:
     text = _round(value, digits=4)
-    return _minus(f"{name} {'=' if Fraction(text) == value else '≈'} {text}")
+    return write_minus(f"{name} {'=' if Fraction(text) == value else '≈'} {text}")
 
 
 def measure(text: str) -> float:
@@ -120,7 +120,7 @@ def measure(text: str) -> float:
 
 def write_cell(value: Fraction) -> str:
     """Write about four characters: integers below 10,000 whole, others with three digits."""
-    return _minus(_shorten(value))
+    return write_minus(_shorten(value))
 
 
 def is_shortened(value: Fraction) -> bool:
@@ -135,7 +135,3 @@ def _shorten(value: Fraction) -> str:
 
 def _round(value: Fraction, *, digits: int) -> str:
     return f"{float(value):.{digits}g}".replace("e+0", "e").replace("e-0", "e-")
-
-
-def _minus(number: str) -> str:
-    return number.replace("-", "−")

@@ -44,6 +44,11 @@ def write_decimal(value: Fraction) -> str:
     return f"{float(value):.{SIGNIFICANT_DIGITS}g}"
 
 
+def write_minus(number: str) -> str:
+    """Put the typographic minus sign in place of hyphens."""
+    return number.replace("-", "−")
+
+
 def find_root(value: Fraction) -> Fraction | None:
     """Find the exact square root; None if it is irrational."""
     top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)

@@ -13,7 +13,7 @@ from service.appendix.document import (
     describe_sample,
     write_result,
 )
-from service.appendix.notation import MathMl, write_decimal, write_math
+from service.appendix.notation import MathMl, write_decimal, write_math, write_minus
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization
 from service.appendix.tensor import Position, build_tensor
 from service.appendix.working import write_steps
@@ -34,7 +34,7 @@ def write_body(appendix: Appendix) -> Markup:
     sample = appendix.sample
 
     def write_pixel(position: Position) -> str:
-        text = _write_minus(write_decimal(sample.pixel(position)))
+        text = write_minus(write_decimal(sample.pixel(position)))
         return Markup("<em>{}</em>").format(text) if position in sample.filled_in else text
 
     html = _TEMPLATES.get_template("body.html").render(
@@ -76,11 +76,7 @@ def _describe_section(appendix: Appendix, name: Normalization) -> dict[str, Any]
             for channel in one.channels
         },
         "normalized": [
-            [[[_write_minus(f"{value:.3f}") for value in row] for row in channel] for channel in image]
+            [[[write_minus(f"{value:.3f}") for value in row] for row in channel] for channel in image]
             for image in normalized
         ],
     }
-
-
-def _write_minus(number: str) -> str:
-    return number.replace("-", "−")
