@@ -1,4 +1,4 @@
-"""The colors that tell sets of shared statistics apart, on a figure and on a page."""
+"""Colors for sets of shared statistics, in the figure, the page and the dashboard."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ EDGES = ("#2b86b8", "#b07900", "#00775a", "#a34f7f", "#a79a12", "#0b5591", "#a84
 
 
 def pick_colors(sets: Sequence[StatisticsSet]) -> tuple[int, ...]:
-    """Pick an index into FILLS and EDGES for each set of one normalization, different for all neighbours.
+    """Pick an index into FILLS and EDGES for each set of one normalization, different for all neighbors.
 
-    Up to eight sets get eight colors; more of them lie on a grid of images and channels, where a step of
-    three from row to row keeps a set apart from the eight around it.
+    Up to eight sets get a color each. More sets lie on a grid of images and channels, where a step of
+    three from row to row gives a set another color than the eight around it.
     """
     if len(sets) <= len(FILLS):
         return tuple(range(len(sets)))

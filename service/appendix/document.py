@@ -1,23 +1,26 @@
-"""The appendix as a Markdown document, and the wording it shares with the page."""
+"""Write the appendix as Markdown, with the wording that the page shares."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from service.appendix.notation import Latex, Notation, has_short_decimal, has_short_ratio, write_decimal
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
+from service.appendix.tensor import Position, build_tensor
 from service.appendix.working import write_latex, write_steps
 from service.markdown import escape
 
 TITLE = "Normalization, worked out by hand"
-# More would not be read; the table and the JSON answer hold every set.
+# More would be too long to read; the table and the JSON answer still hold every set.
 MAX_WORKED_SETS = 64
 
 
 @dataclass(frozen=True)
 class Description:
-    """A normalization in words: its name, what shares statistics, and the paper that introduced it."""
+    """A normalization in words: its name, its rule in short and in a sentence, and its paper."""
 
     name: str
+    rule: str
     sharing: str
     source: str
 
@@ -25,22 +28,26 @@ class Description:
 DESCRIPTIONS: dict[Normalization, Description] = {
     "batch": Description(
         "Batch norm",
+        "one set per channel, over all images",
         "Each channel has one mean and one variance, over all images and pixels.",
         "Ioffe & Szegedy 2015",
     ),
     "layer": Description(
         "Layer norm",
+        "one set per image, over all its channels",
         "Each image has one mean and one variance, over all its channels and pixels.",
         "Ba, Kiros & Hinton 2016",
     ),
     "group": Description(
         "Group norm",
-        "The channels of each image are split into groups of neighbours, and each group has its own mean and "
+        "one set per image and group of channels",
+        "The channels of each image are split into groups of neighbors, and each group has its own mean and "
         "variance.",
         "Wu & He 2018",
     ),
     "instance": Description(
         "Instance norm",
+        "one set per image and channel",
         "Each channel of each image has its own mean and variance.",
         "Ulyanov, Vedaldi & Lempitsky 2016",
     ),
@@ -48,7 +55,7 @@ DESCRIPTIONS: dict[Normalization, Description] = {
 
 
 def describe_sample(appendix: Appendix) -> str:
-    """Describe the input: the shape, the groups, eps and, where given, gamma and beta."""
+    """Describe the input: the shape, the groups, eps and, if given, gamma and beta."""
     images, channels, rows, columns = appendix.sample.shape
     affine = appendix.affine
     parts = [f"N = {images}, C = {channels}, H = {rows}, W = {columns}", f"groups = {appendix.groups}"]
@@ -60,14 +67,14 @@ def describe_sample(appendix: Appendix) -> str:
 
 
 def describe_rest(sets: tuple[StatisticsSet, ...]) -> str:
-    """Say how many sets are not worked out step by step; empty if all are."""
+    """Say how many sets are worked out step by step, or return nothing if all are."""
     if len(sets) <= MAX_WORKED_SETS:
         return ""
     return f"The first {MAX_WORKED_SETS} of {len(sets):,} sets are worked out; the table holds all of them."
 
 
 def write_result(value: Fraction, notation: Notation) -> str:
-    """Write a number as ratio and decimal, or as one of them where the other adds nothing."""
+    """Write a number as ratio and decimal, or as one of them if the other adds nothing."""
     decimal = notation.decimal(value)
     if value.denominator == 1 or not has_short_ratio(value):
         return decimal if has_short_decimal(value) else notation.join((notation.symbol("≈"), decimal))
@@ -79,34 +86,35 @@ def write_result(value: Fraction, notation: Notation) -> str:
 def write_markdown(appendix: Appendix, *, title: str | None = TITLE, level: int = 1) -> str:
     """Write the appendix as Markdown with tables and LaTeX between dollar signs.
 
-    ``level`` is the level of the title's heading, and sections are one level deeper; without a ``title`` only
-    its line is left out.
+    ``level`` is the title's heading level; without a title, sections still start one level below it.
     """
-    marks = "#" * level
-    lines = [f"{marks} {title}", ""] if title else []
-    lines += [describe_sample(appendix), "", f"{marks}# Notes", ""]
+    rule = "#" * level
+    lines = [] if title is None else [f"{rule} {title}", ""]
+    lines += [describe_sample(appendix), "", f"{rule}# Notes", ""]
     lines += [f"- {escape(note)}" for note in appendix.notes]
-    lines += ["", f"{marks}# The values", "", *_write_pixels(appendix)]
+    lines += ["", f"{rule}# The values", "", *_write_pixels(appendix)]
     for name in NORMALIZATIONS:
-        lines += ["", *_write_section(appendix, name, marks=f"{marks}#")]
+        lines += ["", *_write_section(appendix, name, rule=f"{rule}#")]
     return "\n".join(lines) + "\n"
 
 
-def _write_section(appendix: Appendix, name: Normalization, *, marks: str) -> list[str]:
+def _write_section(appendix: Appendix, name: Normalization, *, rule: str) -> list[str]:
     sets, words = appendix.sets[name], DESCRIPTIONS[name]
-    lines = [f"{marks} {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
+    lines = [f"{rule} {words.name}", "", f"{words.sharing} ({words.source})", "", *_write_sets(sets)]
     if any(one.uses_filled_in for one in sets):
         lines += ["", "\\* contains filled-in values."]
-    lines += ["", f"{marks}# Working", ""]
+    lines += ["", f"{rule}# Working", ""]
     if describe_rest(sets):
         lines += [describe_rest(sets), ""]
     first, *others = sets[:MAX_WORKED_SETS]
-    lines += [f"{marks}## {_write_label(first)}", ""]
+    lines += [f"{rule}## {_write_label(first)}", ""]
     for number, step in enumerate(write_steps(first, notation=Latex()), start=1):
         lines.append(f"{number}. **{step.name}**: {step.words} ${' '.join(step.pieces)}$")
     for one in others:
-        lines += ["", f"{marks}## {_write_label(one)}", "", "$$", write_latex(one), "$$"]
-    return [*lines, "", f"{marks}# Normalized", "", *_write_normalized(appendix, name)]
+        lines += ["", f"{rule}## {_write_label(one)}", "", "$$", write_latex(one), "$$"]
+    normalized = appendix.normalized[name]
+    blocks = [[[[f"{x:.4f}" for x in row] for row in channel] for channel in image] for image in normalized]
+    return [*lines, "", f"{rule}# Normalized", "", *_write_blocks(appendix, blocks)]
 
 
 def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
@@ -122,36 +130,20 @@ def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:
 
 def _write_pixels(appendix: Appendix) -> list[str]:
     sample = appendix.sample
-    blocks = [
-        [
-            [
-                [
-                    f"*{write_decimal(value)}*" if (n, c, h, w) in sample.filled_in else write_decimal(value)
-                    for w, value in enumerate(row)
-                ]
-                for h, row in enumerate(channel)
-            ]
-            for c, channel in enumerate(image)
-        ]
-        for n, image in enumerate(sample.pixels)
-    ]
-    lines = _write_blocks(appendix, blocks)
+
+    def write(position: Position) -> str:
+        text = write_decimal(sample.pixel(position))
+        return f"*{text}*" if position in sample.filled_in else text
+
+    lines = _write_blocks(appendix, build_tensor(sample.shape, write))
     return [*lines, "", "In italics: filled in, not the study's."] if sample.filled_in else lines
 
 
-def _write_normalized(appendix: Appendix, name: Normalization) -> list[str]:
-    tensor = appendix.normalized[name]
-    blocks = [
-        [[[f"{value:.4f}" for value in row] for row in channel] for channel in image] for image in tensor
-    ]
-    return _write_blocks(appendix, blocks)
-
-
-def _write_blocks(appendix: Appendix, blocks: list[list[list[list[str]]]]) -> list[str]:
-    """Write one table row per image and one column per channel, each row of a block on its own line."""
+def _write_blocks(appendix: Appendix, images: Sequence[Sequence[Sequence[Sequence[str]]]]) -> list[str]:
+    """Write one table row per image, one column per channel, and each row of a block on its own line."""
     names = [escape(name) for name in appendix.sample.channel_names]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for number, image in enumerate(blocks, start=1):
+    for number, image in enumerate(images, start=1):
         cells = ["<br>".join(" ".join(row) for row in channel) for channel in image]
         lines.append(f"| image {number} | {' | '.join(cells)} |")
     return lines

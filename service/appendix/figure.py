@@ -1,6 +1,7 @@
-"""The appendix as one figure: the values that share a mean and a variance in each normalization."""
+"""Draw the appendix as one figure: the values that share a mean and a variance in each normalization."""
 
 import math
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -8,6 +9,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from lab.errors import InvalidTensorError
 from service.appendix.colors import EDGES, FILLS, pick_colors
+from service.appendix.document import DESCRIPTIONS, Description
 from service.appendix.figure_panel import (
     FIGURES_SIZE,
     GAP,
@@ -16,21 +18,14 @@ from service.appendix.figure_panel import (
     TITLE_HEIGHT,
     Panel,
     is_shortened,
-    list_positions,
     measure,
     plan_panel,
     write_cell,
 )
-from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
+from service.appendix.statistics import NORMALIZATIONS, Appendix, StatisticsSet
 
 MAX_DRAWN_VALUES = 1024
 MAX_DRAWN_SIDE = 40
-TITLES: dict[Normalization, tuple[str, str]] = {
-    "batch": ("Batch norm", "one set per channel, over all images"),
-    "layer": ("Layer norm", "one set per image, over all its channels"),
-    "group": ("Group norm", "one set per image and group of channels"),
-    "instance": ("Instance norm", "one set per image and channel"),
-}
 
 # Inches on one sheet whose y axis points down.
 _MARGIN = 0.45
@@ -44,8 +39,8 @@ _INK, _FADED = "#1b1b1b", "#5f5f5f"
 def draw_appendix(appendix: Appendix) -> Figure:
     """Draw the four normalizations side by side, the values of a set in one frame of one color.
 
-    Raises InvalidTensorError for more than 1,024 values or more than 40 cells across or down, which
-    could not be read on one sheet.
+    Raises:
+        InvalidTensorError: more than 1,024 values or more than 40 cells across or down, too many to read.
     """
     _require_legible(appendix)
     panels = {name: plan_panel(appendix, name) for name in NORMALIZATIONS}
@@ -63,7 +58,7 @@ def draw_appendix(appendix: Appendix) -> Figure:
         row, column = divmod(index, columns)
         across = _MARGIN + sum(widths[:column]) + column * _PANEL_GAP
         down = _HEADER + sum(heights[:row]) + row * _PANEL_GAP
-        _draw_panel(axes, appendix, name=name, panel=panel, origin=(across, down))
+        _draw_panel(axes, replace(panel, origin=(across, down)), description=DESCRIPTIONS[name])
     _write_title_and_foot(axes, appendix, size=(width, height))
     return figure
 
@@ -84,50 +79,35 @@ def _require_legible(appendix: Appendix) -> None:
 
 
 def _choose_columns(sizes: list[tuple[float, float]]) -> int:
-    """Two by two, unless one row or one column brings the sheet much closer to a square."""
+    """Choose two columns, unless one row or one column brings the sheet much closer to a square."""
     width, height = (max(side) for side in zip(*sizes, strict=True))
     aspect = math.log(width / height)
     return 2 if abs(aspect) < 1 else 1 if aspect > 0 else 4
 
 
-def _draw_panel(
-    axes: Axes, appendix: Appendix, *, name: Normalization, panel: Panel, origin: tuple[float, float]
-) -> None:
-    across, down = origin
-    title, subtitle = TITLES[name]
-    axes.text(across, down + 0.12, title, fontsize=14, fontweight="bold", color=_INK, va="center")
-    axes.text(across, down + 0.37, subtitle, fontsize=LABEL_SIZE, color=_FADED, va="center")
-    for index, color in enumerate(pick_colors(panel.sets)):
-        _draw_set(axes, appendix, index=index, panel=panel, place=(across, down, color))
-    _label_grid(axes, appendix, panel=panel, origin=origin)
+def _draw_panel(axes: Axes, panel: Panel, *, description: Description) -> None:
+    across, down = panel.origin
+    axes.text(across, down + 0.12, description.name, fontsize=14, fontweight="bold", color=_INK, va="center")
+    axes.text(across, down + 0.37, description.rule, fontsize=LABEL_SIZE, color=_FADED, va="center")
+    for one, color, numbers in zip(panel.sets, pick_colors(panel.sets), panel.figures, strict=True):
+        left, top, width, height = panel.frame(one)
+        frame = FancyBboxPatch((left, top), width, height, boxstyle="round,pad=0,rounding_size=0.08")
+        frame.set(facecolor=FILLS[color], edgecolor=EDGES[color], linewidth=1.4)
+        axes.add_patch(frame)
+        _draw_cells(axes, panel, one=one, edge=EDGES[color])
+        if numbers:
+            x, y = left + width / 2, top + height - (panel.strip + PAD) / 2
+            text = axes.text(x, y, numbers, fontsize=FIGURES_SIZE, color=_INK, linespacing=1.35)
+            text.set(ha="center", va="center")
+    _label_grid(axes, panel)
 
 
-def _draw_set(
-    axes: Axes, appendix: Appendix, *, index: int, panel: Panel, place: tuple[float, float, int]
-) -> None:
-    across, down, color = place
-    one, figures = panel.sets[index], panel.figures[index]
-    left, top, width, height = panel.frame(one)
-    corner = (across + left, down + top)
-    frame = FancyBboxPatch(corner, width, height, boxstyle="round,pad=0,rounding_size=0.08")
-    frame.set(facecolor=FILLS[color], edgecolor=EDGES[color], linewidth=1.4)
-    axes.add_patch(frame)
-    _draw_cells(axes, appendix, one=one, panel=panel, place=place)
-    if figures:
-        x, y = corner[0] + width / 2, corner[1] + height - (panel.strip + PAD) / 2
-        text = axes.text(x, y, figures, fontsize=FIGURES_SIZE, color=_INK, linespacing=1.35)
-        text.set(ha="center", va="center")
-
-
-def _draw_cells(
-    axes: Axes, appendix: Appendix, *, one: StatisticsSet, panel: Panel, place: tuple[float, float, int]
-) -> None:
-    across, down, color = place
-    cell, sample = panel.cell, appendix.sample
+def _draw_cells(axes: Axes, panel: Panel, *, one: StatisticsSet, edge: str) -> None:
+    cell, sample = panel.cell, panel.sample
     for position in sample.positions(one.images, one.channels):
         image, channel, row, column = position
-        x, y = across + panel.left(channel) + column * cell, down + panel.top(image) + row * cell
-        box = Rectangle((x, y), cell, cell, facecolor="#ffffffb8", edgecolor=EDGES[color], linewidth=0.6)
+        x, y = panel.left(channel) + column * cell, panel.top(image) + row * cell
+        box = Rectangle((x, y), cell, cell, facecolor="#ffffffb8", edgecolor=edge, linewidth=0.6)
         axes.add_patch(box)
         text = axes.text(x + cell / 2, y + cell / 2, write_cell(sample.pixel(position)), color=_INK)
         text.set(fontsize=panel.cell_size, ha="center", va="center_baseline")
@@ -135,20 +115,18 @@ def _draw_cells(
             text.set(color=_FADED, style="italic")
 
 
-def _label_grid(axes: Axes, appendix: Appendix, *, panel: Panel, origin: tuple[float, float]) -> None:
-    across, down = origin
-    block = (panel.shape[3] * panel.cell, panel.shape[2] * panel.cell)
-    names = appendix.sample.channel_names
-    if max(map(measure, names)) * LABEL_SIZE / 72 > block[0] + GAP:
+def _label_grid(axes: Axes, panel: Panel) -> None:
+    across, down = panel.origin
+    width, height = panel.shape[3] * panel.cell, panel.shape[2] * panel.cell
+    names, y = panel.sample.channel_names, down + TITLE_HEIGHT - 0.17
+    if max(map(measure, names)) * LABEL_SIZE / 72 > width + GAP:
         names = tuple(str(channel + 1) for channel in range(len(names)))
-        axes.text(across, down + TITLE_HEIGHT - 0.17, "channel", fontsize=LABEL_SIZE, color=_INK, va="center")
+        axes.text(across, y, "channel", fontsize=LABEL_SIZE, color=_INK, va="center")
     for channel, name in enumerate(names):
-        x = across + panel.left(channel) + block[0] / 2
-        axes.text(
-            x, down + TITLE_HEIGHT - 0.17, name, fontsize=LABEL_SIZE, color=_INK, ha="center", va="center"
-        )
+        x = panel.left(channel) + width / 2
+        axes.text(x, y, name, fontsize=LABEL_SIZE, color=_INK, ha="center", va="center")
     for image in range(panel.shape[0]):
-        y = down + panel.top(image) + block[1] / 2
+        y = panel.top(image) + height / 2
         axes.text(across, y, f"image {image + 1}", fontsize=LABEL_SIZE, color=_INK, va="center")
 
 
@@ -159,6 +137,6 @@ def _write_title_and_foot(axes: Axes, appendix: Appendix, *, size: tuple[float, 
     foot = "One frame = one set. μ: mean, σ²: population variance."
     if appendix.sample.filled_in:
         foot += " Grey italics: pixels the study does not print, filled in here."
-    if any(is_shortened(appendix.sample.pixel(position)) for position in list_positions(appendix)):
+    if any(is_shortened(appendix.sample.pixel(position)) for position in appendix.sample.all_positions()):
         foot += " Values are shown with three digits."
     axes.text(_MARGIN, size[1] - 0.3, foot, fontsize=LABEL_SIZE, color=_FADED, va="center")

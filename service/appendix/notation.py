@@ -1,4 +1,4 @@
-"""Notation of the appendix's numbers and formulas: plain text, LaTeX and MathML."""
+"""Write numbers and formulas as plain text, in LaTeX and in MathML."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,7 +23,7 @@ _MATHML_IDENTIFIERS = frozenset("μσnx")
 
 
 def has_short_decimal(value: Fraction) -> bool:
-    """Return whether the decimal ends within 8 places, so that it is exact."""
+    """Return whether the decimal ends within 8 places, so that it needs no rounding."""
     return _DECIMAL_UNIT % value.denominator == 0
 
 
@@ -38,23 +38,28 @@ def is_written_exactly(value: Fraction) -> bool:
 
 
 def write_decimal(value: Fraction) -> str:
-    """Write the whole decimal where it is short, else six significant digits."""
+    """Write the exact decimal if it is short, else six significant digits."""
     if has_short_decimal(value):
         return f"{Decimal(value.numerator) / Decimal(value.denominator):f}"
     return f"{float(value):.{SIGNIFICANT_DIGITS}g}"
 
 
+def write_minus(number: str) -> str:
+    """Put the typographic minus sign in place of hyphens."""
+    return number.replace("-", "−")
+
+
 def find_root(value: Fraction) -> Fraction | None:
-    """Find the exact square root, or None where it is irrational."""
+    """Find the exact square root; None if it is irrational."""
     top, bottom = math.isqrt(value.numerator), math.isqrt(value.denominator)
     return Fraction(top, bottom) if (top * top, bottom * bottom) == value.as_integer_ratio() else None
 
 
 class Notation(ABC):
-    """A notation for formulas; every method returns a piece that can be part of another."""
+    """A way of writing formulas: every method returns a piece that can stand inside another."""
 
     def number(self, value: Fraction | int) -> str:
-        """The decimal where it is short, else the ratio where that is short, else six digits."""
+        """Write the decimal if it is short, else the ratio if that is short, else six digits."""
         exact = Fraction(value)
         return (
             self.ratio(exact)
@@ -63,7 +68,7 @@ class Notation(ABC):
         )
 
     def term(self, value: Fraction) -> str:
-        """A number that follows an operator: in brackets if it is negative."""
+        """Write a number that follows an operator: in brackets if it is negative."""
         return (
             self.join((self.symbol("("), self.number(value), self.symbol(")")))
             if value < 0
@@ -72,31 +77,31 @@ class Notation(ABC):
 
     @abstractmethod
     def decimal(self, value: Fraction) -> str:
-        """The value as ``write_decimal`` gives it."""
+        """Write the value as ``write_decimal`` does."""
 
     @abstractmethod
     def ratio(self, value: Fraction) -> str:
-        """The reduced fraction, its sign in front."""
+        """Write the reduced fraction, its sign in front."""
 
     @abstractmethod
     def symbol(self, sign: str) -> str:
-        """A name or an operator, given as the character that a reader sees."""
+        """Write a name or an operator, given as a single Unicode character."""
 
     @abstractmethod
     def fraction(self, top: str, bottom: str) -> str:
-        """Top over bottom."""
+        """Write top over bottom."""
 
     @abstractmethod
     def root(self, inside: str) -> str:
-        """The square root."""
+        """Write the square root."""
 
     @abstractmethod
     def square(self, base: str) -> str:
-        """The base to the power of two."""
+        """Write the square of the base."""
 
     @abstractmethod
     def join(self, parts: Iterable[str]) -> str:
-        """The parts one after the other."""
+        """Write the parts one after the other."""
 
 
 class Latex(Notation):
@@ -126,7 +131,7 @@ class Latex(Notation):
 
 
 class MathMl(Notation):
-    """MathML Core, which browsers draw without a script; pieces stand inside a ``<math>`` element."""
+    """MathML Core, which browsers draw without a script; pieces belong inside a ``<math>`` element."""
 
     def decimal(self, value: Fraction) -> str:
         mantissa, _, exponent = write_decimal(abs(value)).partition("e")
@@ -144,7 +149,7 @@ class MathMl(Notation):
         # A line may break before a plus, which then opens its formula without being a sign.
         if sign == "+":
             return '<mo form="infix">+</mo>'
-        # Brackets here enclose one line; stretched ones would dance from term to term.
+        # Stretched brackets would vary in height from term to term.
         return f'<mo stretchy="false">{sign}</mo>' if sign in "()" else f"<mo>{escape(sign)}</mo>"
 
     def fraction(self, top: str, bottom: str) -> str:
@@ -161,3 +166,9 @@ class MathMl(Notation):
 
     def _sign(self, value: Fraction, unsigned: str) -> str:
         return f'<mrow><mo form="prefix">−</mo>{unsigned}</mrow>' if value < 0 else unsigned
+
+
+def write_math(inside: str, *, is_display: bool = False) -> str:
+    """Write a piece of MathML as a ``<math>`` element, in text size or in display size."""
+    display = ' displaystyle="true"' if is_display else ""
+    return f"<math{display}><mrow>{inside}</mrow></math>"

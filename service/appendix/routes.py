@@ -20,13 +20,13 @@ AnswerFormat = Annotated[
     Literal["json", "markdown", "html", "png"],
     Query(
         alias="format",
-        description="json: every figure and step; markdown: tables and LaTeX; html: a page to read or print; "
-        "png: which values share a mean and a variance, drawn (up to 1,024 values).",
+        description="json: every number and step; markdown: tables and LaTeX; html: a page to read or print; "
+        "png: a figure of the values that share a mean and a variance (up to 1,024 values).",
     ),
 ]
 _FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The appendix in the format asked for.",
+        "description": "The appendix in the requested format.",
         "content": {
             "text/markdown": {"schema": {"type": "string"}},
             "text/html": {"schema": {"type": "string"}},
@@ -38,7 +38,7 @@ _FORMATS: dict[int | str, dict[str, Any]] = {
 
 @router.get("/appendix", response_model=AppendixAnswer, responses=_FORMATS)
 def show_study_appendix(answer_format: AnswerFormat = "json") -> AppendixAnswer | Response:
-    """Work out the study's own sample: four images of four 2×2 channels, and where its figures are wrong."""
+    """Work out the study's own sample: four images of four 2×2 channels, with corrections to its numbers."""
     return _answer(work_out(STUDY_SAMPLE), answer_format=answer_format)
 
 

@@ -7,7 +7,7 @@ from service.appendix.tensor import Pixels, Sample
 
 CHANNEL_NAMES = ("blue", "green", "yellow", "brown")
 
-# One row an image, one column a channel. The study prints image 1 and the blue channel; the rest is ours.
+# One row per image, one column per channel. The study prints image 1 and the blue channel only.
 _BLOCKS = (
     ((-3, -2, 1, -1), (2, -2, 2, 1), (3, -3, 2, 0), (2, 0, 3, -3)),
     ((-1, 2, -1, 2), (1, 0, -2, 3), (0, -1, -1, -3), (-2, 1, 3, 1)),
@@ -21,7 +21,7 @@ _NOTES = (
     "σ is 1.85405. The study writes 16 where 2·2·2 = 8 values belong, and its 2.938 is neither the variance "
     "nor σ.",
     "Batch norm, blue, and layer norm, image 1: the study prints −0.375 with √4.359 and 0.125 with √4.484. "
-    "Both agree with the figures here.",
+    "Both agree with the numbers here.",
     "The study prints the blue channel of all four images and all four channels of image 1. The other 36 "
     "pixels are not in its text; small integers are filled in for them and marked, and every set that "
     "contains one is an illustration, not the study's.",

@@ -1,12 +1,13 @@
-"""Requests and answers of the appendix's routes; every index is 0-based, so "image 1" is index 0."""
+"""Request and response models of the appendix; every index is 0-based, so "image 1" is index 0."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
 
-from service.appendix.notation import Latex
-from service.appendix.statistics import Appendix, StatisticsSet, Tensor
-from service.appendix.tensor import MAX_MAGNITUDE, MAX_VALUES
+from service.appendix.colors import pick_colors
+from service.appendix.notation import Latex, MathMl, write_math
+from service.appendix.statistics import Appendix, StatisticsSet
+from service.appendix.tensor import MAX_MAGNITUDE, MAX_VALUES, Tensor, build_tensor
 from service.appendix.working import write_latex, write_steps
 
 _NUMBER: dict[str, Any] = {"type": "number", "minimum": -MAX_MAGNITUDE, "maximum": MAX_MAGNITUDE}
@@ -25,9 +26,9 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class AppendixRequest(BaseModel):
-    """The tensor to work out, and the parameters of the normalizations."""
+    """The tensor to work out, with the settings of the layers."""
 
-    # Values are checked in service.appendix.tensor, whose sentences say what would be right.
+    # service.appendix.tensor checks the values, and its errors say what would be valid.
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [_EXAMPLE], "required": ["pixels"]}
     )
@@ -38,16 +39,16 @@ class AppendixRequest(BaseModel):
         f"at most {MAX_VALUES:,}, each 0 or between 1e-9 and 1e6 in size. 0.1 is taken as exactly 1/10.",
     )
     groups: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})] = Field(
-        2, description="Into how many groups of neighbours group norm splits the channels; must divide C."
+        2, description="Number of groups of neighboring channels in group norm; must divide C."
     )
     eps: Annotated[Any, WithJsonSchema(_NUMBER | {"minimum": 0})] = Field(
-        0.0, description="Added to the variance under the root when normalizing; layers usually take 1e-5."
+        0.0, description="Added to the variance under the root when normalizing; layers usually use 1e-5."
     )
     gamma: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One factor per channel, applied after every normalization; left out: 1."
+        None, description="One factor per channel, applied after every normalization; 1 by default."
     )
     beta: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One summand per channel, applied after gamma; left out: 0."
+        None, description="One summand per channel, added after gamma; 0 by default."
     )
 
 
@@ -57,14 +58,17 @@ class WorkedStep(BaseModel):
     name: str = Field(
         description="values, sum, count, mean, squared deviations, variance or standard deviation"
     )
-    words: str = Field(description="What is done.")
+    words: str = Field(description="The step in words.")
     latex: str = Field(description="The formula with its numbers, without dollar signs.")
+    mathml: list[str] = Field(
+        description="The same formula as `<math>` elements, between which a line may break."
+    )
 
 
 class WorkedSet(BaseModel):
-    """The values that share one mean and one variance, and the working of both."""
+    """A set of values that share one mean and one variance, and the working of both."""
 
-    label: str = Field(description="Which values these are, in words that count from 1.")
+    label: str = Field(description="The set in words, which count from 1.")
     channels: list[int] = Field(description="0-based channels of the set.")
     values: list[float] = Field(description="In the order image, channel, row, column.")
     sum: float
@@ -74,35 +78,12 @@ class WorkedSet(BaseModel):
     std: float = Field(description="Square root of the variance, without eps.")
     mean_fraction: str = Field(description='The exact mean, as in "-3/8".')
     variance_fraction: str = Field(description='The exact variance, as in "279/64".')
-    uses_filled_in: bool = Field(description="Whether a value is not the study's own (study's sample only).")
+    uses_filled_in: bool = Field(description="True if a value is not the study's own (study's sample only).")
     steps: list[WorkedStep] = Field(
         description="The working in seven steps, the middle of long lists left out."
     )
     latex: str = Field(description="The working as one LaTeX aligned block, without dollar signs.")
-
-    @classmethod
-    def describe(cls, one: StatisticsSet, *, place: dict[str, int]) -> Self:
-        """Fill the answer for one set; ``place`` holds its 0-based image, group or channel."""
-        steps = [
-            WorkedStep(name=step.name, words=step.words, latex=" ".join(step.pieces))
-            for step in write_steps(one, notation=Latex())
-        ]
-        figures: dict[str, Any] = {
-            "label": one.label,
-            "channels": list(one.channels),
-            "values": [float(value) for value in one.values],
-            "sum": float(one.total),
-            "count": one.count,
-            "mean": float(one.mean),
-            "variance": float(one.variance),
-            "std": one.std,
-            "mean_fraction": str(one.mean),
-            "variance_fraction": str(one.variance),
-            "uses_filled_in": one.uses_filled_in,
-            "steps": steps,
-            "latex": write_latex(one),
-        }
-        return cls.model_validate(place | figures)
+    color: int = Field(description="0 to 7, different for neighboring sets.")
 
 
 class BatchSet(WorkedSet):
@@ -118,7 +99,7 @@ class LayerSet(WorkedSet):
 
 
 class GroupSet(WorkedSet):
-    """One group of neighbouring channels of one image."""
+    """One group of neighboring channels of one image."""
 
     image: int = Field(description="0-based")
     group: int = Field(description="0-based")
@@ -132,7 +113,7 @@ class InstanceSet(WorkedSet):
 
 
 class NormalizedTensors(BaseModel):
-    """(x - mean) / sqrt(variance + eps) · gamma + beta, each [N][C][H][W]; 0/0 is written as 0."""
+    """(x - mean) / sqrt(variance + eps) · gamma + beta, each [N][C][H][W]; 0 stands for 0/0."""
 
     batch: Tensor
     group: Tensor
@@ -141,7 +122,7 @@ class NormalizedTensors(BaseModel):
 
 
 class SampleAnswer(BaseModel):
-    """The tensor that was worked out."""
+    """The tensor and the settings that were worked out."""
 
     shape: tuple[int, int, int, int] = Field(description="N, C, H, W")
     pixels: Tensor = Field(description="[N][C][H][W]")
@@ -159,7 +140,7 @@ class AppendixAnswer(BaseModel):
     """Statistics of batch, group, layer and instance norm, each set with its working. Indexes are 0-based."""
 
     sample: SampleAnswer
-    notes: list[str] = Field(description="What a reader should know, the study's slips first.")
+    notes: list[str] = Field(description="Remarks for the reader, the study's errors first.")
     batch: list[BatchSet]
     group: list[GroupSet]
     layer: list[LayerSet]
@@ -169,31 +150,57 @@ class AppendixAnswer(BaseModel):
 
 def describe_appendix(appendix: Appendix) -> AppendixAnswer:
     """Turn exact fractions into the answer's floats, fractions as text, and working."""
-    sample, affine, sets = appendix.sample, appendix.affine, appendix.sets
-    floats = [[[[float(x) for x in row] for row in channel] for channel in image] for image in sample.pixels]
-    return AppendixAnswer(
-        sample=SampleAnswer.model_validate(
-            {
+    sample, affine = appendix.sample, appendix.affine
+    sets = {
+        name: [_describe_set(one, color=color) for one, color in zip(found, pick_colors(found), strict=True)]
+        for name, found in appendix.sets.items()
+    }
+    return AppendixAnswer.model_validate(
+        {
+            "sample": {
                 "shape": sample.shape,
-                "pixels": floats,
+                "pixels": build_tensor(sample.shape, lambda position: float(sample.pixel(position))),
                 "channel_names": sample.channel_names,
                 "filled_in": sorted(sample.filled_in),
                 "groups": appendix.groups,
                 "eps": float(affine.eps),
                 "gamma": affine.gamma and [float(value) for value in affine.gamma],
                 "beta": affine.beta and [float(value) for value in affine.beta],
-            }
-        ),
-        notes=list(appendix.notes),
-        batch=[BatchSet.describe(one, place={"channel": one.channels[0]}) for one in sets["batch"]],
-        group=[
-            GroupSet.describe(one, place={"image": one.images[0], "group": one.group or 0})
-            for one in sets["group"]
-        ],
-        layer=[LayerSet.describe(one, place={"image": one.images[0]}) for one in sets["layer"]],
-        instance=[
-            InstanceSet.describe(one, place={"image": one.images[0], "channel": one.channels[0]})
-            for one in sets["instance"]
-        ],
-        normalized=NormalizedTensors(**dict(appendix.normalized.items())),
+            },
+            "notes": appendix.notes,
+            "normalized": appendix.normalized,
+            **sets,
+        }
     )
+
+
+def _describe_set(one: StatisticsSet, *, color: int) -> dict[str, Any]:
+    """Collect every field of a set; each model keeps the indexes that identify its own sets."""
+    latex, mathml = (write_steps(one, notation=notation) for notation in (Latex(), MathMl()))
+    return {
+        "image": one.images[0],
+        "channel": one.channels[0],
+        "group": one.group,
+        "label": one.label,
+        "channels": one.channels,
+        "values": [float(value) for value in one.values],
+        "sum": float(one.total),
+        "count": one.count,
+        "mean": float(one.mean),
+        "variance": float(one.variance),
+        "std": one.std,
+        "mean_fraction": str(one.mean),
+        "variance_fraction": str(one.variance),
+        "uses_filled_in": one.uses_filled_in,
+        "steps": [
+            {
+                "name": step.name,
+                "words": step.words,
+                "latex": " ".join(step.pieces),
+                "mathml": [write_math(piece, is_display=True) for piece in drawn.pieces],
+            }
+            for step, drawn in zip(latex, mathml, strict=True)
+        ],
+        "latex": write_latex(one),
+        "color": color,
+    }

@@ -1,12 +1,12 @@
-"""Normalization statistics worked out exactly, by hand as it were, for a small (N, C, H, W) tensor.
+"""Compute normalization statistics in exact fractions for a small (N, C, H, W) tensor.
 
 Mean and population variance (divided by n, as every one of these layers does) over the values that
 share them:
 
-- batch norm: one set a channel, over all images (Ioffe & Szegedy 2015);
-- layer norm: one set an image, over all its channels (Ba et al. 2016);
-- group norm: one set an image and group of neighbouring channels (Wu & He 2018);
-- instance norm: one set an image and channel (Ulyanov et al. 2016).
+- batch norm: one set per channel, over all images (Ioffe & Szegedy 2015);
+- layer norm: one set per image, over all its channels (Ba et al. 2016);
+- group norm: one set per image and group of neighboring channels (Wu & He 2018);
+- instance norm: one set per image and channel (Ulyanov et al. 2016).
 
 All indexes are 0-based; only prose ("image 1") counts from 1.
 """
@@ -18,11 +18,19 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Literal, get_args
 
-from service.appendix.tensor import Sample, read_eps, read_groups, read_per_channel, read_sample
+from service.appendix.tensor import (
+    Position,
+    Sample,
+    Tensor,
+    build_tensor,
+    read_eps,
+    read_groups,
+    read_per_channel,
+    read_sample,
+)
 
 Normalization = Literal["batch", "layer", "group", "instance"]
 NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
-Tensor = tuple[tuple[tuple[tuple[float, ...], ...], ...], ...]
 
 
 @dataclass(frozen=True)
@@ -73,14 +81,14 @@ class StatisticsSet:
 
 @dataclass(frozen=True)
 class Affine:
-    """The affine step after normalizing: y = (x - μ) / √(σ² + eps) · gamma + beta, per channel."""
+    """The normalization: y = (x - μ) / √(σ² + eps) · gamma + beta, gamma and beta per channel."""
 
     eps: Fraction
     gamma: tuple[Fraction, ...] | None
     beta: tuple[Fraction, ...] | None
 
     def apply(self, value: Fraction, *, channel: int, statistics: StatisticsSet) -> float:
-        """Normalize one value; where σ² + eps is 0, so is the numerator, and the result is 0."""
+        """Normalize one value; if σ² + eps is 0, so is the numerator, and 0 stands for 0/0."""
         spread = statistics.variance + self.eps
         standardized = float(value - statistics.mean) / math.sqrt(spread) if spread else 0.0
         gamma = float(self.gamma[channel]) if self.gamma else 1.0
@@ -103,11 +111,13 @@ class Appendix:
 def work_out(
     pixels: object, *, groups: object = 2, eps: object = 0.0, gamma: object = None, beta: object = None
 ) -> Appendix:
-    """Work the statistics of all four normalizations out for nested lists [N][C][H][W] or a Sample.
+    """Work out the statistics of all four normalizations for nested lists [N][C][H][W] or a Sample.
 
     ``gamma`` and ``beta`` are one number per channel and are applied alike after every normalization
-    (torch's LayerNorm learns one per pixel instead). Arguments come from users as they are: whatever is
-    not a tensor of sensible size raises InvalidTensorError with a sentence that says what would be right.
+    (torch's LayerNorm learns one per pixel instead). Arguments are unchecked user input.
+
+    Raises:
+        InvalidTensorError: an argument is invalid; the message says what would be valid.
     """
     sample = pixels if isinstance(pixels, Sample) else read_sample(pixels)
     channels = sample.shape[1]
@@ -168,21 +178,13 @@ def _build_set(
 
 
 def _normalize(sample: Sample, *, sets: tuple[StatisticsSet, ...], affine: Affine) -> Tensor:
-    images, channels, rows, columns = sample.shape
     owner = {(n, c): one for one in sets for n in one.images for c in one.channels}
-    return tuple(
-        tuple(
-            tuple(
-                tuple(
-                    affine.apply(sample.pixels[n][c][h][w], channel=c, statistics=owner[n, c])
-                    for w in range(columns)
-                )
-                for h in range(rows)
-            )
-            for c in range(channels)
-        )
-        for n in range(images)
-    )
+
+    def normalize(position: Position) -> float:
+        image, channel, _, _ = position
+        return affine.apply(sample.pixel(position), channel=channel, statistics=owner[image, channel])
+
+    return build_tensor(sample.shape, normalize)
 
 
 def _write_notes(
@@ -208,7 +210,7 @@ def _write_notes(
     if channels > 1 and groups == 1:
         notes.append("With groups = 1 group norm shares its statistics with layer norm over (C, H, W).")
     if channels > 1 and groups == channels:
-        notes.append("With one channel a group, group norm shares its statistics with instance norm.")
+        notes.append("With one channel per group, group norm shares its statistics with instance norm.")
     if images == 1:
         notes.append("With a single image batch norm shares its statistics with instance norm.")
     if affine.gamma or affine.beta:

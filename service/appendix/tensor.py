@@ -1,15 +1,19 @@
-"""Input of the appendix: one small (N, C, H, W) tensor of plain numbers, read into exact fractions."""
+"""Read and check the appendix's input: one small (N, C, H, W) tensor of numbers, as exact fractions."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from typing import cast
+from typing import TypeVar, cast
 
 from lab.errors import InvalidTensorError
+from lab.wording import join_words
 
-Pixels = tuple[tuple[tuple[tuple[Fraction, ...], ...], ...], ...]
+_Value = TypeVar("_Value")
+Nested = tuple[tuple[tuple[tuple[_Value, ...], ...], ...], ...]
+Pixels = Nested[Fraction]
+Tensor = Nested[float]
 Position = tuple[int, int, int, int]
 Shape = tuple[int, int, int, int]
 
@@ -29,9 +33,18 @@ _KINDS = {
 }
 
 
+def build_tensor(shape: Shape, make: Callable[[Position], _Value]) -> Nested[_Value]:
+    """Build nested tuples of the shape (N, C, H, W) from one value for each 0-based position."""
+    images, channels, rows, columns = map(range, shape)
+    return tuple(
+        tuple(tuple(tuple(make((n, c, h, w)) for w in columns) for h in rows) for c in channels)
+        for n in images
+    )
+
+
 @dataclass(frozen=True)
 class Sample:
-    """A tensor with names and notes for the reader.
+    """A tensor with its channel names, its filled-in values and notes on its source.
 
     ``pixels`` is indexed [image][channel][row][column]. ``filled_in`` holds the 0-based positions whose
     value is not the source's own, and ``notes`` what to say about the source.
@@ -49,11 +62,15 @@ class Sample:
         return len(self.pixels), len(image), len(image[0]), len(image[0][0])
 
     def positions(self, images: tuple[int, ...], channels: tuple[int, ...]) -> Iterator[Position]:
-        """Positions of these images and channels, in the order image, channel, row, column."""
+        """Return the positions of these images and channels, in the order image, channel, row, column."""
         return product(images, channels, range(self.shape[2]), range(self.shape[3]))
 
+    def all_positions(self) -> Iterator[Position]:
+        """Return every position of the tensor, in the same order."""
+        return self.positions(tuple(range(self.shape[0])), tuple(range(self.shape[1])))
+
     def pixel(self, position: Position) -> Fraction:
-        """The exact value at a 0-based position."""
+        """Return the exact value at a 0-based position."""
         image, channel, row, column = position
         return self.pixels[image][channel][row][column]
 
@@ -61,8 +78,9 @@ class Sample:
 def read_sample(pixels: object) -> Sample:
     """Read nested lists as a sample whose channels are named by number.
 
-    Raises InvalidTensorError unless they are four rectangular levels of at most 4,096 finite numbers,
-    each 0 or between 1e-9 and 1e6 in size.
+    Raises:
+        InvalidTensorError: not four rectangular levels of at most 4,096 finite numbers, each 0 or
+            between 1e-9 and 1e6 in size.
     """
     _require_four_levels(pixels)
     shape = _first_lengths(pixels)
@@ -73,21 +91,18 @@ def read_sample(pixels: object) -> Sample:
         )
     _require_rectangular(pixels, shape=shape)
     images = cast("list[list[list[list[object]]]]", pixels)
-    exact = tuple(
-        tuple(
-            tuple(
-                tuple(read_number(value, name=f"pixels[{n}][{c}][{h}][{w}]") for w, value in enumerate(row))
-                for h, row in enumerate(channel)
-            )
-            for c, channel in enumerate(image)
-        )
-        for n, image in enumerate(images)
+
+    def read(position: Position) -> Fraction:
+        n, c, h, w = position
+        return read_number(images[n][c][h][w], name=f"pixels[{n}][{c}][{h}][{w}]")
+
+    return Sample(
+        pixels=build_tensor(shape, read), channel_names=tuple(f"channel {c + 1}" for c in range(shape[1]))
     )
-    return Sample(pixels=exact, channel_names=tuple(f"channel {c + 1}" for c in range(shape[1])))
 
 
 def read_number(value: object, *, name: str) -> Fraction:
-    """Read a number as the decimal its reader sees: 0.1 is 1/10, not the nearest binary fraction."""
+    """Read a number as its decimal: 0.1 is 1/10, not the nearest binary fraction."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidTensorError(f"{name} is {_kind(value)}; only numbers can be worked out")
     if isinstance(value, float) and not math.isfinite(value):
@@ -111,9 +126,8 @@ def read_groups(groups: object, *, channels: int) -> int:
     if groups > channels or channels % groups:
         shown = f"groups={groups}" if groups <= MAX_MAGNITUDE else "groups"
         divisors = [str(d) for d in range(1, channels + 1) if channels % d == 0]
-        would = f"{', '.join(divisors[:-1])} and {divisors[-1]}" if len(divisors) > 1 else "1"
         raise InvalidTensorError(
-            f"{shown} does not divide {channels} channel{'s' * (channels > 1)}; {would} would"
+            f"{shown} does not divide {channels} channel{'s' * (channels > 1)}; {join_words(divisors)} would"
         )
     return groups
 
@@ -131,7 +145,7 @@ def read_eps(eps: object) -> Fraction:
 
 
 def read_per_channel(values: object, *, name: str, channels: int) -> tuple[Fraction, ...] | None:
-    """Read gamma or beta: one number per channel, or None where it was left out."""
+    """Read gamma or beta: one number per channel, or None if it is missing."""
     if values is None:
         return None
     if not isinstance(values, list | tuple):
@@ -174,7 +188,7 @@ def _first_lengths(pixels: object) -> Shape:
 
 
 def _require_rectangular(level: object, *, shape: tuple[int, ...], name: str = "pixels") -> None:
-    """Refuse a list whose length differs from its first neighbour's, and a number where a list belongs."""
+    """Refuse a list whose length differs from the first of its level, and a number in place of a list."""
     dimension = _DIMENSIONS[len(_DIMENSIONS) - len(shape)]
     if not isinstance(level, list | tuple):
         raise InvalidTensorError(f"{name} is {_kind(level)} where a list along {dimension} belongs")

@@ -1,4 +1,4 @@
-"""The working of one set in any notation: values, sum, count, mean, squared deviations, variance, σ."""
+"""Work out one set in any notation: values, sum, count, mean, squared deviations, variance, σ."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from service.appendix.notation import (
 )
 from service.appendix.statistics import StatisticsSet
 
-# Longer lists lose their middle: what is left out says nothing new and would run off the page.
+# Longer lists lose their middle, which would run off the page.
 LISTED_VALUES = 32
 ADDED_VALUES = 16
 LISTED_SQUARES = 8
@@ -24,7 +24,7 @@ ADDED_SQUARES = 4
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its name, a description, and the formula in pieces between which a line may break."""
+    """One step: its name, a sentence, and the formula in pieces between which a line may break."""
 
     name: str
     words: str
@@ -93,8 +93,9 @@ def _count_values(one: StatisticsSet, notation: Notation) -> Step:
 
 
 def _divide_sum(one: StatisticsSet, notation: Notation) -> Step:
-    formula = (notation.symbol("μ"), *_quotient(one.total, one.count, notation))
-    return Step("mean", "Divide the sum by the count.", (notation.join(formula),))
+    first, *others = _quotient(one.total, one.count, notation)
+    pieces = (notation.join((notation.symbol("μ"), first)), *others)
+    return Step("mean", "Divide the sum by the count.", pieces)
 
 
 def _square_deviations(one: StatisticsSet, notation: Notation) -> Step:
@@ -109,7 +110,7 @@ def _square_deviations(one: StatisticsSet, notation: Notation) -> Step:
         for value, square in zip(one.values, one.squared_deviations, strict=True)
     ]
     pieces = _punctuate(_elide(squares, LISTED_SQUARES, notation), notation)
-    return Step("squared deviations", "Take the mean from every value and square what is left.", pieces)
+    return Step("squared deviations", "Subtract the mean from every value and square the difference.", pieces)
 
 
 def _divide_squares(one: StatisticsSet, notation: Notation) -> Step:
@@ -119,34 +120,35 @@ def _divide_squares(one: StatisticsSet, notation: Notation) -> Step:
         notation.square(notation.symbol("σ")),
         _equals(squares, notation),
         notation.fraction(notation.join(added), notation.number(one.count)),
-        *_quotient(sum(squares, Fraction(0)), one.count, notation),
     )
-    return Step("variance", "Divide the sum of the squares by the count.", (notation.join(formula),))
+    pieces = (notation.join(formula), *_quotient(sum(squares, Fraction(0)), one.count, notation))
+    return Step("variance", "Divide the sum of the squares by the count.", pieces)
 
 
 def _take_root(one: StatisticsSet, notation: Notation) -> Step:
     formula = (notation.symbol("σ"), _equals((one.variance,), notation), *_root(one.variance, notation))
-    return Step("standard deviation", "Take the root of the variance.", (notation.join(formula),))
+    return Step("standard deviation", "Take the square root of the variance.", (notation.join(formula),))
 
 
 def _extent(one: StatisticsSet, notation: Notation) -> str:
-    """Images · channels · rows · columns."""
+    """Write images · channels · rows · columns."""
     factors = [notation.number(size) for size in (len(one.images), len(one.channels), *one.block)]
     return notation.join(_put_between(factors, notation.symbol("·")))
 
 
 def _quotient(total: Fraction, count: int, notation: Notation) -> list[str]:
-    """``= total/count``, then the reduced ratio and the decimal where they say something new."""
+    """Write ``= total/count``, then the reduced ratio and the decimal if they add something."""
     value = total / count
     over = notation.fraction(notation.number(total), notation.number(count))
-    parts = [_equals((total,), notation), over]
+    pieces = [notation.join((_equals((total,), notation), over))]
     if value.denominator not in (1, count) and has_short_ratio(value):
-        parts += [notation.symbol("="), notation.ratio(value)]
-    return [*parts, notation.symbol("=" if has_short_decimal(value) else "≈"), notation.decimal(value)]
+        pieces.append(notation.join((notation.symbol("="), notation.ratio(value))))
+    sign = notation.symbol("=" if has_short_decimal(value) else "≈")
+    return [*pieces, notation.join((sign, notation.decimal(value)))]
 
 
 def _root(variance: Fraction, notation: Notation) -> list[str]:
-    """``√variance``, then its value."""
+    """Write ``√variance``, then its value."""
     exact = find_root(variance)
     value = Fraction(math.sqrt(variance)) if exact is None else exact
     sign = notation.symbol("≈") if exact is None else _equals((variance, exact), notation)
@@ -159,18 +161,18 @@ def _squared_deviation(value: Fraction, mean: Fraction, notation: Notation) -> s
 
 
 def _terms(values: Sequence[Fraction], notation: Notation) -> list[str]:
-    """A sum's terms, all but the first in brackets where they are negative."""
+    """Write a sum's terms; negative ones after the first are in brackets."""
     return [notation.number(values[0]), *(notation.term(value) for value in values[1:])]
 
 
 def _plus(terms: Sequence[str], limit: int, notation: Notation) -> list[str]:
-    """Write a sum in pieces: the first term, then each further term with its plus sign."""
+    """Write a sum in pieces: the first term, then each other with its plus sign."""
     shown = _elide(terms, limit, notation)
     return [shown[0], *(notation.join((notation.symbol("+"), term)) for term in shown[1:])]
 
 
 def _elide(items: Sequence[str], limit: int, notation: Notation) -> list[str]:
-    """All items, or as many as the limit allows with dots in the middle."""
+    """Keep up to ``limit`` items, with dots in place of the rest of the middle."""
     if len(items) <= limit:
         return list(items)
     return [*items[: limit - 2], notation.symbol("⋯"), items[-1]]
@@ -186,5 +188,5 @@ def _put_between(items: Sequence[str], separator: str) -> list[str]:
 
 
 def _equals(written: Iterable[Fraction], notation: Notation) -> str:
-    """An equals sign, unless one of the numbers beside it is rounded."""
+    """Write an equals sign, or ≈ if one of the numbers beside it is rounded."""
     return notation.symbol("=" if all(map(is_written_exactly, written)) else "≈")

@@ -191,6 +191,23 @@ class TestAppendix:
         page.get_by_role("button", name="The study's sample").click()
         expect(batch.locator("dd").first).to_have_text("−0.375")
 
+    def test_formulas_are_mathml_and_nothing_else_in_them_is_copied(self, page: Page) -> None:
+        page.goto("/#/appendix")
+        formulas = page.locator(".steps .formula math")
+        expect(formulas.filter(has_text="0.375").first).to_be_visible()
+        assert formulas.first.evaluate("math => math.namespaceURI").endswith("/MathML")
+        copied = page.evaluate(
+            """async () => {
+                const { readMathml } = await import("/dashboard/appendix/mathml.js");
+                const script = "<script xmlns='http://www.w3.org/1999/xhtml'>window.ran = 1</script>";
+                const text = `<math onclick='1'><mn href='#'>2</mn>${script}<img src='x'/></math>`;
+                const math = readMathml(text);
+                document.body.append(math);
+                return [math.outerHTML, window.ran ?? null];
+            }"""
+        )
+        assert copied == ["<math><mn>2</mn></math>", None]
+
     def test_pointing_lights_what_shares_a_mean(self, page: Page) -> None:
         page.goto("/#/appendix")
         expect(self.panel(page, "batch")).to_contain_text("4 sets of 16 values")

@@ -19,6 +19,8 @@ MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+
 NAMESPACES = ('xmlns="http://www.w3.org/2000/svg"', '"http://www.w3.org/1998/Math/MathML"')
 IMPORT = re.compile(r"""(?:\bfrom\s+|\bimport\s*\(?\s*)["']([^"']+)["']""")
 STYLE_IMPORT = re.compile(r"""@import\s+["']([^"']+)["']|url\(\s*["']?([^"')]+)""")
+# Parses the API's MathML as XML and copies only known elements; tests/dashboard tries a script in it.
+READS_MATHML = DASHBOARD_DIR / "appendix/mathml.js"
 READS_HTML = re.compile(
     r"\.(innerHTML|outerHTML)\b|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment"
 )
@@ -151,6 +153,8 @@ class TestPolicy:
     @pytest.mark.parametrize("path", MODULES, ids=get_name)
     def test_module_reads_no_text_as_html_script_or_style(self, path: Path) -> None:
         text = path.read_text()
+        if path == READS_MATHML:
+            text = text.replace('new DOMParser().parseFromString(text, "application/xml")', "")
         found = [pattern.search(text) for pattern in (READS_HTML, RUNS_TEXT, SETS_STYLE)]
         assert [match.group() for match in found if match] == []
 

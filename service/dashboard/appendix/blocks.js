@@ -1,7 +1,7 @@
-/** A tensor drawn as blocks: a row an image, a column a channel, each block coloured by its set. */
+/** A tensor drawn as blocks: a row an image, a column a channel, each block colored by its set. */
 
 import { el } from "../common/dom.js";
-import { findSet, listAllBlocks, pickHue } from "./tensor.js";
+import { findSet, listAllBlocks } from "./tensor.js";
 
 export class BlockGrid {
   #blocks = [];
@@ -11,7 +11,7 @@ export class BlockGrid {
 
   /**
    * `makeCell` makes the element of a place; `onPoint` is given the place under the pointer, or null when
-   * there is none any more; `onPick` the place clicked or focused.
+   * the pointer leaves; `onPick` the place clicked or focused.
    */
   constructor({ label, isLabelled = true, makeCell, onPoint, onPick = () => {} }) {
     this.isLabelled = isLabelled;
@@ -45,14 +45,14 @@ export class BlockGrid {
     for (const { element, place } of this.#cells.values()) change(element, place);
   }
 
-  /** Colour the blocks by the sets of a normalization. */
-  color(normalization) {
+  /** Color each block as its set in the API's answer. */
+  color(normalization, answer) {
     for (const { block, element } of this.#blocks) {
-      element.dataset.hue = pickHue(normalization, block, this.#shape);
+      element.dataset.hue = answer[normalization][findSet(normalization, block, this.#shape)].color;
     }
   }
 
-  /** Have the blocks of one set stand out, and the cell at `place` in it; null: none does. */
+  /** Highlight the blocks of one set and, unless it is null, the cell at `place`. */
   light(normalization, number, { place = null, isStrong = false } = {}) {
     this.element.classList.toggle("dimming", isStrong);
     for (const { block, element } of this.#blocks) {

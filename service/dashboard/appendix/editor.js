@@ -44,13 +44,13 @@ export class TensorEditor {
     );
   }
 
-  /** The study's pixels are what the page begins with and goes back to. */
+  /** Start with the study's pixels, to which a button returns. */
   begin(pixels) {
     this.study = pixels;
     this.#replace(pixels);
   }
 
-  /** What POST /appendix takes, text that is no number too: the API says what is wrong with it. */
+  /** The body of POST /appendix, including text that is not a number: the API refuses it with a reason. */
   get request() {
     return { pixels: this.#pixels, groups: readValue(this.groups.value), eps: readValue(this.eps.value) };
   }
@@ -132,7 +132,6 @@ export class TensorEditor {
     this.#counts[name] = { output, buttons };
     return el("div", { class: "stepper" }, el("span", {}, label), buttons[0], output, buttons[1]);
   }
-
 }
 
 function makeButton(text, onClick, label = null) {

@@ -1,4 +1,4 @@
-/** The four normalizations side by side: which blocks share a mean, and what becomes of one value. */
+/** The four normalizations side by side: which blocks share a mean, and one value normalized. */
 
 import { BlockGrid } from "./blocks.js";
 import { el, setText } from "../common/dom.js";
@@ -25,10 +25,7 @@ export class SharingPanels {
   }
 
   build(shape) {
-    for (const [name, { grid }] of this.#panels) {
-      grid.build(shape);
-      grid.color(name);
-    }
+    for (const { grid } of this.#panels.values()) grid.build(shape);
   }
 
   /** Mark the normalization that is worked out. */
@@ -39,10 +36,11 @@ export class SharingPanels {
     }
   }
 
-  /** Light the set of `place` in each panel, and say what becomes of the value there. */
+  /** Highlight the set of `place` in each panel, and show the value there normalized. */
   show({ place, shape, answer, isPointing }) {
     for (const [name, panel] of this.#panels) {
       const number = findSet(name, place, shape);
+      panel.grid.color(name, answer);
       panel.grid.light(name, number, { place, isStrong: isPointing });
       const set = answer[name][number];
       const sets = answer[name].length;

@@ -1,9 +1,8 @@
-/** Which values of a tensor share a mean: always whole blocks, a block being one channel of one image. */
+/** A tensor in blocks, each one channel of one image, and the sets of blocks that share a mean. */
 
 export const NORMALIZATIONS = ["batch", "group", "layer", "instance"];
 export const MAX_SIZE = { images: 8, channels: 8, rows: 5, columns: 5 };
 const DIMENSIONS = ["images", "channels", "rows", "columns"];
-const NUM_HUES = 8;
 
 /** The number of a block's set in the answer of POST /appendix; a shape has the four sizes and `groups`. */
 export function findSet(normalization, { image, channel }, { channels, groups }) {
@@ -13,29 +12,16 @@ export function findSet(normalization, { image, channel }, { channels, groups })
   return image * channels + channel;
 }
 
-/** The (image, channel) pairs whose values make the set. */
-export function listBlocks(normalization, number, shape) {
-  return listAllBlocks(shape).filter((block) => findSet(normalization, block, shape) === number);
-}
-
 export function listAllBlocks({ images, channels }) {
   return range(images).flatMap((image) => range(channels).map((channel) => ({ image, channel })));
 }
 
-/** Where the set's values are, in the order in which the API lists them. */
+/** The places of the set's values, in the order in which the API lists them. */
 export function listPlaces(normalization, number, shape) {
-  return listBlocks(normalization, number, shape).flatMap((block) =>
+  const blocks = listAllBlocks(shape).filter((block) => findSet(normalization, block, shape) === number);
+  return blocks.flatMap((block) =>
     range(shape.rows).flatMap((row) => range(shape.columns).map((column) => ({ ...block, row, column }))),
   );
-}
-
-/** A number from 0 to 7 for each set, different from its neighbours'; the API's figures choose alike. */
-export function pickHue(normalization, block, shape) {
-  const width = normalization === "group" ? shape.channels / shape.groups : 1;
-  const isOnGrid = normalization === "instance" || (normalization === "group" && shape.groups > 1);
-  const sets = isOnGrid ? shape.images * (shape.channels / width) : 0;
-  if (sets <= NUM_HUES) return findSet(normalization, block, shape) % NUM_HUES;
-  return (Math.floor(block.channel / width) + 3 * block.image) % NUM_HUES;
 }
 
 /** Images, channels, rows and columns of nested lists. */
@@ -48,7 +34,7 @@ export function readAt(tensor, { image, channel, row, column }) {
   return tensor[image]?.[channel]?.[row]?.[column];
 }
 
-/** The same values in another shape: what is cut off is gone, what is new is a small whole number. */
+/** The same values in another shape; new places get random small integers. */
 export function resize(pixels, { images, channels, rows, columns }) {
   return range(images).map((image) =>
     range(channels).map((channel) =>
@@ -59,12 +45,12 @@ export function resize(pixels, { images, channels, rows, columns }) {
   );
 }
 
-/** Other small whole numbers in the same shape. */
+/** Random small integers in the same shape. */
 export function shuffle(pixels) {
   return pixels.map((image) => image.map((channel) => channel.map((row) => row.map(drawValue))));
 }
 
-/** What a user typed, as the API takes it: a number, or the text for the API to refuse in its words. */
+/** A number from what a user typed, or the text itself, which the API refuses with a reason. */
 export function readValue(text) {
   const plain = text.trim().replaceAll("−", "-").replace(",", ".");
   if (plain === "") return null;
@@ -76,7 +62,7 @@ export function writeValue(value) {
   return String(value ?? "").replace("-", "−");
 }
 
-/** A figure rounded for reading: 4.359375 → 4.3594. */
+/** A number rounded for reading: 4.359375 → 4.3594. */
 export function writeFigure(value, digits = 4) {
   return writeValue(Number(value.toFixed(digits)));
 }

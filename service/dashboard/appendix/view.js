@@ -1,4 +1,4 @@
-/** The appendix: change a value, and see which others share its mean, and what they come to. */
+/** The appendix: change a value, and see which others share its mean, and how the statistics change. */
 
 import { getJson, postJson } from "../common/api.js";
 import { el, failure, fill, note, section, setText } from "../common/dom.js";
@@ -8,14 +8,14 @@ import { SharingPanels } from "./sharing.js";
 import { findSet, NORMALIZATIONS, readAt, writeFigure, writeValue } from "./tensor.js";
 import { Working } from "./working.js";
 
-/** Ask for the working once the keys rest. */
+/** The pause in typing after which the working is asked for. */
 const REST_MS = 200;
 const LONGEST_FRACTION = 8;
 const FIRST_PLACE = { image: 0, channel: 0, row: 0, column: 0 };
 const LEAD =
-  "Every normalization does the same: it takes the mean μ of a set of values from each of them, and " +
-  "divides by their σ. They differ in one thing only: which values make a set. Point at a value to see " +
-  "what it is averaged with; change it to see what moves.";
+  "Every normalization subtracts the mean μ of a set of values from each of them, and divides by their σ. " +
+  "They differ only in which values make up a set. Point at a value to see what it is averaged with; " +
+  "change it to see what moves.";
 const NAMES_NOTE = "The study calls channels 1 to 4 blue, green, yellow and brown.";
 
 export function mount(main, { signal }) {
@@ -113,7 +113,7 @@ class Lesson {
       const answer = await postJson("/appendix", this.editor.request, signal);
       if (!signal.aborted && !this.signal.aborted) this.#take(answer);
     } catch (error) {
-      // What was said of the last values stays on the page, faded: it is no longer true of these.
+      // The last answer stays on the page, faded: it does not hold for these values.
       if (!signal.aborted) fill(this.state, failure(error, error.status === 0 && (() => this.#ask())));
     }
   }
@@ -132,7 +132,7 @@ class Lesson {
     this.#pick(null, this.#normalization);
   }
 
-  /** What is said of the study's own figures holds only of its own values. */
+  /** Notes on the study's numbers hold only for its own values. */
   #listStudyNotes({ sample, notes }) {
     if (JSON.stringify(sample.pixels) !== JSON.stringify(this.editor.study) || sample.groups !== 2) return [];
     return [NAMES_NOTE, ...this.studyNotes.filter((text) => !notes.includes(text))];
@@ -149,14 +149,14 @@ class Lesson {
     this.#light();
   }
 
-  /** Keep to a place, a normalization, or both. */
+  /** Pin a place, a normalization, or both. */
   #pick(place, name) {
     if (place !== null) this.#pinned = place;
     this.#normalization = name ?? this.#normalization;
     if (this.#answer === null) return;
     this.choice.querySelector(`[value="${this.#normalization}"]`).checked = true;
     this.panels.choose(this.#normalization);
-    this.editor.grid.color(this.#normalization);
+    this.editor.grid.color(this.#normalization, this.#answer);
     this.#showSets();
     this.#light();
   }

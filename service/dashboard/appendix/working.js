@@ -1,12 +1,12 @@
-/** One set worked out step by step, what becomes of one of its values, and the whole tensor normalized. */
+/** One set worked out step by step, one of its values normalized, and the whole tensor normalized. */
 
 import { BlockGrid } from "./blocks.js";
 import { el, fill, setText } from "../common/dom.js";
 import { capitalize } from "../common/format.js";
-import { renderPieces } from "./formula.js";
+import { readMathml } from "./mathml.js";
 import { findSet, listPlaces, readAt, writeFigure, writeValue } from "./tensor.js";
 
-/** Above this many, values are written without a part of the page to point at. */
+/** Longer lists are a formula, without a chip to point at for each value. */
 const MAX_CHIPS = 64;
 
 export class Working {
@@ -55,7 +55,7 @@ export class Working {
   #makeStep(step, { set, places }) {
     const isList = step.name === "values" && set.count <= MAX_CHIPS;
     const makeChips = () => set.values.map((value, index) => this.#makeChip(value, places[index]));
-    const shown = isList ? makeChips() : renderPieces(step.latex);
+    const shown = isList ? makeChips() : step.mathml.map(readMathml);
     const element = el(
       "li",
       { tabindex: 0 },
@@ -76,37 +76,43 @@ export class Working {
   #showLast({ answer, normalization, place, set }) {
     const value = readAt(answer.sample.pixels, place);
     const result = readAt(answer.normalized[normalization], place);
-    const eps = answer.sample.eps === 0 ? "" : ` + ${answer.sample.eps}`;
-    const latex =
-      "\\frac{x - \\mu}{\\sqrt{\\sigma^2 + \\varepsilon}} " +
-      `\\approx \\frac{${write(value)} - ${bracket(set.mean)}}{\\sqrt{${write(set.variance)}${eps}}} ` +
-      `\\approx ${write(result)}`;
-    const words = "Take the mean from the value pointed at, and divide by σ.";
+    const eps = answer.sample.eps === 0 ? "" : `<mo>+</mo>${write(answer.sample.eps)}`;
+    const pieces = [
+      divide("<mi>x</mi><mo>−</mo><mi>μ</mi>", "<msup><mi>σ</mi><mn>2</mn></msup><mo>+</mo><mi>ε</mi>"),
+      `<mo>≈</mo>${divide(`${write(value)}<mo>−</mo>${bracket(set.mean)}`, write(set.variance) + eps)}`,
+      `<mo>≈</mo>${write(result)}`,
+    ].map((piece) => readMathml(`<math displaystyle="true"><mrow>${piece}</mrow></math>`));
+    const words = "Subtract the mean from this value, and divide by σ.";
     fill(
       this.#last,
       el("p", {}, el("strong", {}, "normalized"), " ", el("span", { class: "quiet" }, words)),
-      el("p", { class: "formula" }, separate(renderPieces(latex))),
+      el("p", { class: "formula" }, separate(pieces)),
     );
   }
 
   #showNormalized(answer, normalization) {
     const tensor = answer.normalized[normalization];
-    this.grid.color(normalization);
+    this.grid.color(normalization, answer);
     this.grid.update((cell, place) => setText(cell, writeFigure(readAt(tensor, place), 2)));
   }
 }
 
-/** Places between, where a line may break: a space after a comma, or else nothing to be seen. */
+/** Let a line break between nodes: at a space after a comma, elsewhere unseen. */
 function separate(nodes) {
   return nodes.flatMap((node) => [node, node.textContent.endsWith(",") ? " " : el("wbr")]);
 }
 
+function divide(top, variance) {
+  return `<mfrac><mrow>${top}</mrow><msqrt>${variance}</msqrt></mfrac>`;
+}
+
 function write(value) {
-  return String(Number(value.toFixed(5)));
+  const size = `<mn>${Number(Math.abs(value).toFixed(5))}</mn>`;
+  return value < 0 ? `<mrow><mo form="prefix">−</mo>${size}</mrow>` : size;
 }
 
 function bracket(value) {
-  return value < 0 ? `(${write(value)})` : write(value);
+  return value < 0 ? `<mo stretchy="false">(</mo>${write(value)}<mo stretchy="false">)</mo>` : write(value);
 }
 
 function listen(element, enter, leave) {

@@ -9,7 +9,7 @@ import pytest
 
 from service.appendix.document import write_markdown
 from service.appendix.notation import Latex, MathMl, find_root, write_decimal
-from service.appendix.page import write_html
+from service.appendix.page import read_stylesheet, write_body, write_html
 from service.appendix.sample import STUDY_SAMPLE
 from service.appendix.statistics import NORMALIZATIONS, work_out
 from service.appendix.tensor import Sample
@@ -132,6 +132,12 @@ class TestMarkdown:
         assert "| image 2 | -1 2<br>-1 2 | *1* *0*<br>*-2* *3* |" in text
         assert r"| image 2, all channels \* |" in text
 
+    def test_headings_start_at_the_level_given(self) -> None:
+        text = write_markdown(STUDY, title="Sums", level=2)
+        assert text.startswith("## Sums\n\nN = 4")
+        assert text.replace("## Sums\n\n", "", 1) == write_markdown(STUDY, title=None, level=2)
+        assert re.sub("^#", "", text, flags=re.MULTILINE) == write_markdown(STUDY, title="Sums")
+
     def test_dollar_signs_come_in_pairs_on_every_line(self) -> None:
         assert [line for line in write_markdown(STUDY).splitlines() if line.count("$") % 2] == []
 
@@ -150,6 +156,12 @@ class TestPage:
         assert not tags & {"script", "link", "img", "iframe", "object", "base"}
         assert not [a for _, attributes in reader.elements for a in attributes if a.startswith("on")]
         assert not re.search(r"https?:|url\(|@import|\bsrc=|\bhref=", page)
+
+    def test_page_is_its_stylesheet_and_body(self) -> None:
+        page = write_html(STUDY)
+        assert read_stylesheet() in page
+        assert write_body(STUDY) in page
+        assert all(f".c{index} {{ --fill: #" in read_stylesheet() for index in range(8))
 
     def test_page_shows_notes_first_then_a_section_per_normalization(self) -> None:
         page = write_html(STUDY)

@@ -36,6 +36,14 @@ class TestStudy:
         assert [one["image"] for one in body["layer"]] == [0, 1, 2, 3]
         assert (body["instance"][7]["image"], body["instance"][7]["channel"]) == (1, 3)
 
+    def test_steps_carry_mathml_in_pieces_and_sets_a_color(self, client: TestClient) -> None:
+        group = client.get("/appendix").json()["group"]
+        mean = next(step for step in group[0]["steps"] if step["name"] == "mean")
+        assert len(mean["mathml"]) == 3
+        assert mean["mathml"][0].startswith('<math displaystyle="true"><mrow><mi>μ</mi><mo>=</mo><mfrac>')
+        assert mean["mathml"][2].endswith("<mn>0.25</mn></mrow></mrow></math>")
+        assert [one["color"] for one in group] == list(range(8))
+
     def test_sample_marks_what_is_filled_in(self, client: TestClient) -> None:
         sample = client.get("/appendix").json()["sample"]
         assert sample["shape"] == [4, 4, 2, 2]
