@@ -9,7 +9,7 @@ from tests.chaos.storm import Plan, Storm
 pytestmark = pytest.mark.slow
 
 SEED = 7_940
-SECONDS = 50.0
+SECONDS = 30.0
 
 
 def test_no_run_is_lost_or_run_twice_or_lied_about(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_three_trips(processes: Processes, digits: Dataset) -> None:
 def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> None:
     client = processes.client
     # Long enough for what is done to it: an epoch takes a fraction of a second.
-    body = {"configs": [{"normalization": "group", "l1": 1e-4}], "epochs": 16}
+    body = {"configs": [{"normalization": "group", "l1": 1e-4}], "epochs": 10}
     killed, whole = (client.post("/experiments", json=body).json()["runs"][0]["id"] for _ in range(2))
     processes.wait_for_run(killed, epoch=2)
 
@@ -64,7 +64,7 @@ def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> Non
     processes.wait_for_run(killed, epoch=4)
     assert processes.send("worker", signal.SIGTERM) == 0
     processes.start("worker")
-    processes.wait_for_run(whole, epoch=16)
+    processes.wait_for_run(whole, epoch=10)
 
     def read(run_id: int) -> list[Any]:
         run = client.get(f"/runs/{run_id}").json()

@@ -12,7 +12,6 @@ from math import log2
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.power import TTestPower
 
 from lab.statistics.summaries import find_margin, find_sd
 
@@ -125,6 +124,9 @@ def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
         return None
     if num_seeds > MAX_EXACT_SEEDS:
         level = LEVEL / num_tests / 2
+        # Imported here, since it takes a second: statsmodels brings pandas.
+        from statsmodels.stats.power import TTestPower
+
         return float(TTestPower().solve_power(None, num_seeds, level, POWER, alternative="larger"))
     signs = list_signs(num_seeds)
     num_draws = min(4_000, max(500, MOST_AT_ONCE // len(signs)))
@@ -151,3 +153,27 @@ def list_signs(num_seeds: int) -> NDArray[np.float64]:
         return np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_RESAMPLES, num_seeds))
     numbers = np.arange(2 ** (num_seeds - 1))[:, np.newaxis]
     return np.where(numbers >> np.arange(num_seeds) & 1, -1.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """Answers that only one of two configurations has right, and the exact McNemar p of their split."""
+
+    only_a_correct: int
+    only_b_correct: int
+    p_value: float
+
+
+def find_disagreement(only_a_correct: int, only_b_correct: int) -> Disagreement:
+    """McNemar's exact test of two counts pooled over seeds.
+
+    Descriptive only: pooling takes every answer for a fresh one, but the same test images come again with
+    each seed and a hard one is missed again and again, so p is far smaller than the evidence. It is about
+    the networks trained, not about what another seed would give; verdicts do not use it.
+    """
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    result = mcnemar([[0, only_a_correct], [only_b_correct, 0]], exact=True)
+    return Disagreement(
+        only_a_correct=only_a_correct, only_b_correct=only_b_correct, p_value=min(1.0, float(result.pvalue))
+    )

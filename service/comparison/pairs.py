@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from lab.errors import InvalidRequestError
 from lab.experiments.factors import find_differing, read_settings
-from lab.statistics.disagreement import find_disagreement
+from lab.statistics.paired import find_disagreement
 from lab.wording import join_words
 from service.comparison.schemas import DisagreementOut, PairOut
 from service.comparison.scores import Scores

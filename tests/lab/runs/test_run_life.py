@@ -163,7 +163,7 @@ class RunLife(RuleBasedStateMachine):
 
 TestRunLife = RunLife.TestCase
 TestRunLife.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from lab.statistics.disagreement import find_disagreement
 from lab.statistics.omnibus import find_levels_p
 from lab.statistics.paired import (
     LEVEL,
@@ -18,6 +17,7 @@ from lab.statistics.paired import (
     count_seeds_needed,
     describe_differences,
     find_detectable_effect,
+    find_disagreement,
     find_sign_flip_p,
     find_smallest_p,
 )
