@@ -1,10 +1,10 @@
-"""A minute of chaos; ``make chaos`` does five, with other dice each time."""
+"""Half a minute of chaos; ``make chaos`` runs five minutes with a new seed each time."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.chaos.storm import Plan, Storm
+from tests.chaos.chaos_run import ChaosRun, Plan
 
 pytestmark = pytest.mark.slow
 
@@ -13,10 +13,10 @@ SECONDS = 30.0
 
 
 def test_no_run_is_lost_or_run_twice_or_lied_about(tmp_path: Path) -> None:
-    report = Storm(Plan(seed=SEED, seconds=SECONDS), folder=tmp_path).run()
+    report = ChaosRun(Plan(seed=SEED, seconds=SECONDS), folder=tmp_path).run()
 
     assert not report.violations, report.describe()
-    # Otherwise nothing was put to the test.
+    # Otherwise nothing was tested.
     assert report.counts["workers killed"] >= 2, report.describe()
     assert report.counts["services killed"] >= 1, report.describe()
     assert report.num_identical >= 3, report.describe()

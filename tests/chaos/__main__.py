@@ -1,4 +1,4 @@
-"""``python -m tests.chaos``: a chaos run of some minutes; exit status 1 if a promise was not kept."""
+"""``python -m tests.chaos``: a chaos run of some minutes; exit status 1 if a promise is violated."""
 
 import argparse
 import os
@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.storm import Plan, Storm
+from tests.chaos.chaos_run import ChaosRun, Plan
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
         del os.environ[name]
     folder = Path(tempfile.mkdtemp(prefix="lab-chaos-"))
     print(f"seed {arguments.seed}, {arguments.minutes:g} min, in {folder}", flush=True)  # noqa: T201
-    report = Storm(Plan(seed=arguments.seed, seconds=arguments.minutes * 60), folder=folder).run()
+    report = ChaosRun(Plan(seed=arguments.seed, seconds=arguments.minutes * 60), folder=folder).run()
     print(report.describe())  # noqa: T201
     if not report.violations and not arguments.keep:
         shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Another program that writes to the database now and then, and has everybody wait."""
+"""Another program that locks the database now and then, so that everybody waits."""
 
 import sqlite3
 import threading

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
-from tests.chaos.crew import SERVICE, Life
+from tests.chaos.cluster import SERVICE, Life
 
 _TIME = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3})"
 _READY = re.compile(_TIME + r" INFO worker: \S+ ready on", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Looks all the time at what the service says, and compares it with what it said before."""
+"""Observer: read the service's answers all the time, and compare each with those before."""
 
 import itertools
 import threading
@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.courier import Courier
-from tests.chaos.ledger import Ledger, Submission
+from tests.chaos.client import Client
+from tests.chaos.history import History, Submission
 from tests.chaos.violations import Violations
 
 PERIOD_SECONDS = 0.2
@@ -26,9 +26,9 @@ class Sighting:
 class Observer:
     """Asks in one thread until told to stop."""
 
-    def __init__(self, courier: Courier, ledger: Ledger, violations: Violations) -> None:
-        self._courier = courier
-        self._ledger = ledger
+    def __init__(self, client: Client, history: History, violations: Violations) -> None:
+        self._client = client
+        self._history = history
         self._violations = violations
         self._turn = itertools.count()
         self._runs: dict[int, tuple[str, int]] = {}
@@ -50,7 +50,7 @@ class Observer:
 
     def _choose_submissions(self) -> list[Submission]:
         """Those that move, and every few rounds any."""
-        submissions = list(self._ledger.submissions)
+        submissions = list(self._history.submissions)
         if next(self._turn) % 4 == 0:
             return submissions
         return [one for one in submissions if one.experiment_id in self._active]
@@ -58,8 +58,8 @@ class Observer:
     def _look_at_list(self) -> None:
         asked_at = time.time()
         # What is asked of must have been there before it is asked.
-        expected = [one for one in list(self._ledger.submissions) if one.deletion_asked_at is None]
-        answer = self._courier.ask_once("GET", "/experiments?limit=200")
+        expected = [one for one in list(self._history.submissions) if one.deletion_asked_at is None]
+        answer = self._client.ask_once("GET", "/experiments?limit=200")
         if answer is None or answer.status_code != 200:
             return
         listed = {experiment["id"]: experiment for experiment in answer.json()["experiments"]}
@@ -96,7 +96,7 @@ class Observer:
 
     def _get(self, path: str, submission: Submission) -> tuple[dict[str, Any] | None, float]:
         asked_at = time.time()
-        answer = self._courier.ask_once("GET", path)
+        answer = self._client.ask_once("GET", path)
         if answer is None or answer.status_code >= 500:
             return None, asked_at
         if answer.status_code == 404:

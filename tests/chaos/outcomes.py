@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tests.chaos.courier import Courier
+from tests.chaos.client import Client
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,12 @@ class RunOutcome:
     mistakes: list[Any] | None
 
 
-def read_outcomes(courier: Courier, experiment_id: int) -> list[RunOutcome]:
+def read_outcomes(client: Client, experiment_id: int) -> list[RunOutcome]:
     """Every run of the experiment, in the order in which they were asked for."""
     path = f"/experiments/{experiment_id}"
-    runs = courier.ask("GET", path).json()["runs"]
-    drawn = {curves["run_id"]: curves for curves in courier.ask("GET", f"{path}/curves").json()["runs"]}
-    return [_read_outcome(courier, run, drawn[run["id"]]) for run in runs]
+    runs = client.ask("GET", path).json()["runs"]
+    drawn = {curves["run_id"]: curves for curves in client.ask("GET", f"{path}/curves").json()["runs"]}
+    return [_read_outcome(client, run, drawn[run["id"]]) for run in runs]
 
 
 def find_differences(outcome: RunOutcome, reference: RunOutcome) -> list[str]:
@@ -38,11 +38,11 @@ def find_differences(outcome: RunOutcome, reference: RunOutcome) -> list[str]:
     return differing
 
 
-def _read_outcome(courier: Courier, run: dict[str, Any], drawn: dict[str, Any]) -> RunOutcome:
+def _read_outcome(client: Client, run: dict[str, Any], drawn: dict[str, Any]) -> RunOutcome:
     path = f"/runs/{run['id']}"
     is_completed = run["status"] == "completed"
-    weights = courier.ask("GET", f"{path}/weights").headers["etag"] if is_completed else None
-    mistakes = courier.ask("GET", f"{path}/misclassified").json()["misclassified"] if is_completed else None
+    weights = client.ask("GET", f"{path}/weights").headers["etag"] if is_completed else None
+    mistakes = client.ask("GET", f"{path}/misclassified").json()["misclassified"] if is_completed else None
     return RunOutcome(
         run_id=run["id"],
         status=run["status"],

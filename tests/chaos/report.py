@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.chaos.crew import Life
+from tests.chaos.cluster import Life
 from tests.chaos.logs import Work, list_alarms
 
 NUM_ALARMS = 25

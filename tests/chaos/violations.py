@@ -1,4 +1,4 @@
-"""What was promised and not kept."""
+"""Violated promises."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 class Violations:
-    """A list that several threads add to; the same sentence counts once."""
+    """A thread-safe list; the same sentence counts once."""
 
     def __init__(self) -> None:
         self._found: dict[str, float] = {}

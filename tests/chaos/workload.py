@@ -1,4 +1,4 @@
-"""A user who submits, pauses, resumes, cancels and deletes without a plan, and reads what is answered."""
+"""Workload: submit, pause, resume, cancel and delete at random, and read the answers."""
 
 import random
 import threading
@@ -8,9 +8,9 @@ from typing import Any
 
 from tests.chaos.backup import Backup
 from tests.chaos.catalog import draw_refused
-from tests.chaos.courier import Courier
-from tests.chaos.deck import Deck
-from tests.chaos.ledger import Ledger, Submission
+from tests.chaos.client import Client
+from tests.chaos.generator import ShuffledGenerator
+from tests.chaos.history import History, Submission
 from tests.chaos.violations import Violations
 
 # So many unfinished runs keep two workers busy; more would only be waited for at the end.
@@ -24,22 +24,22 @@ MAX_DELETED_SHARE = 0.15
 SETTLED = frozenset({"completed", "cancelled", "failed"})
 
 
-class User:
+class Workload:
     """Acts in one thread until told to stop; everything is asked for until it is answered."""
 
     def __init__(
         self,
-        courier: Courier,
-        ledger: Ledger,
+        client: Client,
+        history: History,
         *,
         catalog: list[dict[str, Any]],
         backup: Backup,
         rng: random.Random,
         violations: Violations,
     ) -> None:
-        self._courier = courier
-        self._ledger = ledger
-        self._catalog = Deck(rng, list(range(len(catalog))))
+        self._client = client
+        self._history = history
+        self._catalog = ShuffledGenerator(rng, list(range(len(catalog))))
         self._bodies = catalog
         self._backup = backup
         self._rng = rng
@@ -54,12 +54,12 @@ class User:
             self._submit_again,
             self._submit_nonsense,
         ]
-        self._actions = Deck(rng, actions)
+        self._actions = ShuffledGenerator(rng, actions)
 
     def run(self, stop: threading.Event) -> None:
         """Do one thing after another; the first experiments are submitted at once."""
         while not stop.is_set():
-            (self._submit if len(self._ledger.submissions) < 3 else self._actions.draw())()
+            (self._submit if len(self._history.submissions) < 3 else self._actions.draw())()
             stop.wait(self._rng.uniform(0.0, MAX_THINKING_SECONDS))
 
     def _submit(self) -> None:
@@ -69,11 +69,11 @@ class User:
         name = self._make_name()
         body = {**self._bodies[recipe], "name": name, "priority": self._rng.choice((0, 0, 0, 5, -5))}
         key = f"key of {name}"
-        answer = self._courier.ask("POST", "/experiments", body=body, key=key)
+        answer = self._client.ask("POST", "/experiments", body=body, key=key)
         if not self._expect(answer.status_code == 202, f"{name} was refused: {answer.text[:300]}"):
             return
         experiment = answer.json()
-        self._ledger.submissions.append(
+        self._history.submissions.append(
             Submission(
                 name=name,
                 key=key,
@@ -84,27 +84,27 @@ class User:
                 accepted_at=time.time(),
             )
         )
-        self._ledger.counts["submitted"] += 1
+        self._history.counts["submitted"] += 1
 
     def _submit_again(self) -> None:
         """With the same key: the same experiment, or none if the body is another or it was deleted."""
-        kept = [one for one in self._ledger.submissions if one.deletion_asked_at is None]
+        kept = [one for one in self._history.submissions if one.deletion_asked_at is None]
         if not kept:
             return
         submission = self._rng.choice(kept)
-        answer = self._courier.ask("POST", "/experiments", body=submission.body, key=submission.key)
+        answer = self._client.ask("POST", "/experiments", body=submission.body, key=submission.key)
         is_same = answer.status_code == 202 and answer.json()["id"] == submission.experiment_id
         self._expect(is_same, f"{submission.name} sent again was answered {answer.text[:300]}")
         other = {**submission.body, "name": self._make_name(is_refused=True)}
-        answer = self._courier.ask("POST", "/experiments", body=other, key=submission.key)
+        answer = self._client.ask("POST", "/experiments", body=other, key=submission.key)
         self._expect(answer.status_code == 409, f"a used key was taken for {other['name']}")
-        self._ledger.counts["submitted again"] += 1
+        self._history.counts["submitted again"] += 1
 
     def _submit_nonsense(self) -> None:
         body = {**draw_refused(self._rng), "name": self._make_name(is_refused=True)}
-        answer = self._courier.ask("POST", "/experiments", body=body, key=f"key of {body['name']}")
+        answer = self._client.ask("POST", "/experiments", body=body, key=f"key of {body['name']}")
         self._expect(answer.status_code == 422, f"{body} was answered {answer.status_code}")
-        self._ledger.counts["refused"] += 1
+        self._history.counts["refused"] += 1
 
     def _pause(self) -> None:
         submission = self._choose(is_paused=False)
@@ -119,7 +119,7 @@ class User:
     def _resume(self) -> None:
         submission = self._choose(is_paused=True)
         if submission is not None:
-            answer = self._courier.ask("GET", f"/experiments/{submission.experiment_id}")
+            answer = self._client.ask("GET", f"/experiments/{submission.experiment_id}")
             self._check_statuses(submission, answer.json()["runs"], SETTLED | {"paused"}, what="left paused")
             self._resume_one(submission)
 
@@ -155,21 +155,21 @@ class User:
         submission.deletion_asked_at = time.time()
         path = f"/experiments/{submission.experiment_id}"
         for _ in range(self._rng.choice((1, 2))):
-            answer = self._courier.ask("DELETE", path)
+            answer = self._client.ask("DELETE", path)
             # 404: deleted by a request whose answer was lost, or by the first of the two.
             self._expect(answer.status_code in (204, 404), f"DELETE {path}: {answer.status_code}")
         submission.deleted_at = time.time()
-        self._ledger.counts["deleted"] += 1
+        self._history.counts["deleted"] += 1
 
     def _control(self, submission: Submission, verb: str, *, allowed: frozenset[str]) -> list[dict[str, Any]]:
         """Ask once or twice; give the runs as they were last answered."""
         runs: list[dict[str, Any]] = []
         for _ in range(self._rng.choice((1, 1, 2))):
-            answer = self._courier.ask("POST", f"/experiments/{submission.experiment_id}/{verb}")
+            answer = self._client.ask("POST", f"/experiments/{submission.experiment_id}/{verb}")
             if self._expect(answer.status_code == 200, f"{verb} {submission.name}: {answer.text[:300]}"):
                 runs = answer.json()["runs"]
                 self._check_statuses(submission, runs, allowed, what=f"answered to {verb}")
-        self._ledger.counts[verb] += 1
+        self._history.counts[verb] += 1
         return runs
 
     def _check_statuses(
@@ -182,7 +182,7 @@ class User:
         """An open experiment, rather one that is being trained: there is more to go wrong."""
         chosen = [
             one
-            for one in self._ledger.submissions
+            for one in self._history.submissions
             if one.is_open and (is_paused is None or one.is_paused == is_paused)
         ]
         running = self._list_ids("running")
@@ -193,14 +193,14 @@ class User:
 
     def _may_end(self, share: float, count: str) -> bool:
         """Whether enough is left to be trained to its end."""
-        return self._ledger.counts[count] < share * len(self._ledger.submissions)
+        return self._history.counts[count] < share * len(self._history.submissions)
 
     def _list_ids(self, status: str) -> set[int]:
-        answer = self._courier.ask("GET", f"/experiments?limit=200&status={status}")
+        answer = self._client.ask("GET", f"/experiments?limit=200&status={status}")
         return {experiment["id"] for experiment in answer.json()["experiments"]}
 
     def _count_open_runs(self) -> int:
-        listed = self._courier.ask("GET", "/experiments?limit=200").json()["experiments"]
+        listed = self._client.ask("GET", "/experiments?limit=200").json()["experiments"]
         counts = [experiment["num_runs_by_status"] for experiment in listed]
         return sum(count.get("running", 0) + count.get("queued", 0) for count in counts)
 
@@ -208,7 +208,7 @@ class User:
         self._num_names += 1
         name = f"chaos {self._num_names:03d}"
         if is_refused:
-            self._ledger.refused_names.append(name)
+            self._history.refused_names.append(name)
         return name
 
     def _expect(self, is_kept: bool, sentence: str) -> bool:

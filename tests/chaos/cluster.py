@@ -1,4 +1,4 @@
-"""The processes of a chaos run: a service and two workers, each started again when it dies."""
+"""Cluster of a chaos run: a service and two workers, each restarted when it dies."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ from tests.processes import Processes
 
 SERVICE = "service"
 WORKERS = ("left", "right")
-SEATS = (SERVICE, *WORKERS)
+NODES = (SERVICE, *WORKERS)
 
 _READY = {SERVICE: re.compile(r"Uvicorn running on"), "worker": re.compile(r"INFO worker: \S+ ready on")}
 _EPOCH = re.compile(r"INFO worker\.jobs: run \d+ \(.*\): epoch \d+ of \d+,")
@@ -47,8 +47,8 @@ class Life:
         return _EPOCH.search(self.read_log()) is not None
 
 
-class Crew:
-    """Three seats, and who sat in them when. One thread at a time may use it."""
+class Cluster:
+    """Three nodes, and who sat in them when. One thread at a time may use it."""
 
     def __init__(self, folder: Path, violations: Violations) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,29 +62,29 @@ class Crew:
         """The SQLite file."""
         return self.processes.folder / "lab.db"
 
-    def get(self, seat: str) -> Life:
+    def get(self, node: str) -> Life:
         """Who sits there now, or sat there last."""
-        return self._seated[seat]
+        return self._seated[node]
 
-    def start(self, seat: str) -> None:
-        """Start a process in an empty seat."""
-        module = SERVICE if seat == SERVICE else "worker"
-        name = f"{seat}-{sum(life.name.startswith(seat) for life in self.lives) + 1:02d}"
+    def start(self, node: str) -> None:
+        """Start a process in an empty node."""
+        module = SERVICE if node == SERVICE else "worker"
+        name = f"{node}-{sum(life.name.startswith(node) for life in self.lives) + 1:02d}"
         life = Life(module=module, log_path=self.processes.folder / f"{name}.log", started_at=time.time())
         self.processes.start(module, name=name)
         self.lives.append(life)
-        self._seated[seat] = life
+        self._seated[node] = life
 
-    def kill(self, seat: str) -> None:
+    def kill(self, node: str) -> None:
         """End it at once, without a chance to lay anything down."""
-        if self._is_taken(seat):
-            self.processes.kill(self.get(seat).name)
-            self.get(seat).ended_at = time.time()
+        if self._is_taken(node):
+            self.processes.kill(self.get(node).name)
+            self.get(node).ended_at = time.time()
 
-    def terminate(self, seat: str) -> float:
+    def terminate(self, node: str) -> float:
         """Ask a worker to end and give how long it took; it must exit with 0 by itself."""
-        life = self.get(seat)
-        if not self._is_taken(seat):
+        life = self.get(node)
+        if not self._is_taken(node):
             return 0.0
         asked_at = time.time()
         try:
@@ -96,31 +96,31 @@ class Crew:
             self._violations.add(f"{life.name} exited with {status} when it was asked to end by SIGTERM")
         return life.ended_at - asked_at
 
-    def freeze(self, seat: str) -> None:
+    def freeze(self, node: str) -> None:
         """Stop it where it is, as a laptop's lid or a debugger does."""
-        self.processes.nudge(self.get(seat).name, signal.SIGSTOP)
-        self.get(seat).is_frozen = True
+        self.processes.nudge(self.get(node).name, signal.SIGSTOP)
+        self.get(node).is_frozen = True
 
-    def thaw(self, seat: str) -> None:
+    def thaw(self, node: str) -> None:
         """Let it go on as if nothing had been."""
-        self.processes.nudge(self.get(seat).name, signal.SIGCONT)
-        self.get(seat).is_frozen = False
+        self.processes.nudge(self.get(node).name, signal.SIGCONT)
+        self.get(node).is_frozen = False
 
-    def restore(self, seats: Sequence[str]) -> None:
-        """Have a living process in each of the seats; a process that ended by itself is a violation."""
-        for seat in seats:
-            if seat in self._seated and self._is_taken(seat):
-                if self.get(seat).is_frozen:
-                    self.thaw(seat)
+    def restore(self, nodes: Sequence[str]) -> None:
+        """Have a living process in each of the nodes; a process that ended by itself is a violation."""
+        for node in nodes:
+            if node in self._seated and self._is_taken(node):
+                if self.get(node).is_frozen:
+                    self.thaw(node)
             else:
-                self.start(seat)
+                self.start(node)
 
     def stop(self) -> None:
         """Kill whoever is left."""
         self.processes.stop()
 
-    def _is_taken(self, seat: str) -> bool:
-        life = self.get(seat)
+    def _is_taken(self, node: str) -> bool:
+        life = self.get(node)
         if life.ended_at is not None:
             return False
         if self.processes.is_alive(life.name):

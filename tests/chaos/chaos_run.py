@@ -1,4 +1,4 @@
-"""One chaos run: start everything, do harm for a while, let it come to rest, look at what is left."""
+"""One chaos run: start everything, disturb it for a while, let it settle, check the result."""
 
 import random
 import threading
@@ -12,17 +12,17 @@ from pathlib import Path
 
 from tests.chaos.backup import Backup
 from tests.chaos.catalog import draw_catalog
-from tests.chaos.courier import Courier
-from tests.chaos.crew import SEATS, SERVICE, WORKERS, Crew
-from tests.chaos.ledger import Ledger
+from tests.chaos.checker import Checker, list_jobs
+from tests.chaos.client import Client
+from tests.chaos.cluster import NODES, SERVICE, WORKERS, Cluster
+from tests.chaos.history import History
 from tests.chaos.logs import read_work
+from tests.chaos.nemesis import Nemesis
 from tests.chaos.observer import Observer
 from tests.chaos.reference import References, train_references
 from tests.chaos.report import Report
-from tests.chaos.saboteur import Saboteur
-from tests.chaos.user import SETTLED, User
-from tests.chaos.verification import Verification, list_jobs
 from tests.chaos.violations import Violations
+from tests.chaos.workload import SETTLED, Workload
 from tests.waiting import wait_until
 
 MIN_WORKER_KILLS = 2
@@ -53,74 +53,74 @@ class Plan:
         return random.Random(f"{self.seed}/{purpose}")
 
 
-class Storm:
+class ChaosRun:
     """The parts of one chaos run, on a database in ``folder``."""
 
     def __init__(self, plan: Plan, *, folder: Path) -> None:
         self._plan = plan
         self._violations = Violations()
         self._phases: dict[str, float] = {}
-        self._ledger = Ledger()
-        self._seats = list(SEATS)
+        self._history = History()
+        self._nodes = list(NODES)
         self._is_settled = threading.Event()
-        self._crew = Crew(folder, self._violations)
+        self._cluster = Cluster(folder, self._violations)
         self._catalog = draw_catalog(plan.make_rng("catalog"), size=plan.catalog_size)
-        self._user_courier, self._observer_courier = self._make_courier(), self._make_courier()
-        self._user = User(
-            self._user_courier,
-            self._ledger,
+        self._workload_client, self._observer_client = self._make_courier(), self._make_courier()
+        self._workload = Workload(
+            self._workload_client,
+            self._history,
             catalog=self._catalog,
-            backup=Backup(self._crew.database_path),
+            backup=Backup(self._cluster.database_path),
             rng=plan.make_rng("user"),
             violations=self._violations,
         )
-        self._observer = Observer(self._observer_courier, self._ledger, self._violations)
-        self._saboteur = Saboteur(
-            self._crew,
-            rng=plan.make_rng("saboteur"),
-            in_flight=self._user_courier.in_flight,
+        self._observer = Observer(self._observer_client, self._history, self._violations)
+        self._nemesis = Nemesis(
+            self._cluster,
+            rng=plan.make_rng("nemesis"),
+            in_flight=self._workload_client.in_flight,
             freezes_long=plan.seconds >= LONG_FREEZE_MIN_SECONDS,
         )
 
     def run(self) -> Report:
         """Do it all; what goes wrong on the way is in the report."""
-        verification = Verification(self._ledger, self._violations)
+        checker = Checker(self._history, self._violations)
         try:
             with self._blame():
-                self._rage()
+                self._disturb()
             with ThreadPoolExecutor(1) as aside:
                 # One worker is dead by now, and leaves its core to the references.
                 references = aside.submit(train_references, self._catalog, self._list_recipes())
                 with self._time("coming to rest"), self._blame():
                     self._settle()
-                verification = Verification(self._ledger, self._violations)
-                with self._time("verification"), self._blame():
-                    self._verify(verification, references)
+                checker = Checker(self._history, self._violations)
+                with self._time("checker"), self._blame():
+                    self._verify(checker, references)
         finally:
             self._is_settled.set()
-            self._crew.stop()
+            self._cluster.stop()
         return Report(
             seed=self._plan.seed,
             phases=self._phases,
             violations=self._violations.list(),
-            counts=self._saboteur.counts + self._ledger.counts + self._user_courier.counts,
-            num_answers_seen=self._observer_courier.counts["answers"],
-            num_runs=sum(len(one.run_ids) for one in self._ledger.submissions),
-            num_identical=verification.num_identical,
-            num_cancelled=verification.num_cancelled,
-            termination_seconds=self._saboteur.termination_seconds,
-            work=read_work(self._crew.lives),
-            lives=self._crew.lives,
+            counts=self._nemesis.counts + self._history.counts + self._workload_client.counts,
+            num_answers_seen=self._observer_client.counts["answers"],
+            num_runs=sum(len(one.run_ids) for one in self._history.submissions),
+            num_identical=checker.num_identical,
+            num_cancelled=checker.num_cancelled,
+            termination_seconds=self._nemesis.termination_seconds,
+            work=read_work(self._cluster.lives),
+            lives=self._cluster.lives,
         )
 
-    def _rage(self) -> None:
-        """Do harm for the planned time."""
+    def _disturb(self) -> None:
+        """Disturb the processes for the planned time."""
         over = threading.Event()
-        for seat in SEATS:
-            self._crew.start(seat)
+        for node in NODES:
+            self._cluster.start(node)
         self._start_thread(self._observer.run, self._is_settled)
-        user = self._start_thread(self._user.run, over)
-        saboteur = self._start_thread(self._saboteur.run, over)
+        workload = self._start_thread(self._workload.run, over)
+        nemesis = self._start_thread(self._nemesis.run, over)
         try:
             with self._time("chaos"), self._blame():
                 over.wait(self._plan.seconds)
@@ -128,26 +128,26 @@ class Storm:
                     self._has_seen_enough, timeout_seconds=MAX_EXTRA_SECONDS, what="enough harm is done"
                 )
             over.set()
-            saboteur.join()
-            self._bury_worker()
+            nemesis.join()
+            self._kill_worker_for_good()
             # Before the user is waited for, who may want an answer of a service that was left dead.
-            self._crew.restore(self._seats)
-            user.join()
+            self._cluster.restore(self._nodes)
+            workload.join()
         finally:
             over.set()
 
-    def _bury_worker(self) -> None:
-        """Kill one for good, rather one with a run in hand: that is the other one's to finish."""
-        busy = [seat for seat in WORKERS if self._crew.get(seat).is_ready()]
-        buried = self._plan.make_rng("grave").choice(busy or WORKERS)
-        self._crew.kill(buried)
-        self._seats.remove(buried)
+    def _kill_worker_for_good(self) -> None:
+        """Kill one worker for good, preferably one that trains: the other must finish its run."""
+        busy = [node for node in WORKERS if self._cluster.get(node).is_ready()]
+        killed = self._plan.make_rng("grave").choice(busy or WORKERS)
+        self._cluster.kill(killed)
+        self._nodes.remove(killed)
 
     def _has_seen_enough(self) -> bool:
-        """Whether it was chaos; a machine that is busy with other things needs longer for it."""
-        counts = self._saboteur.counts
+        """Return whether there was enough disturbance; a busy machine needs longer for it."""
+        counts = self._nemesis.counts
         is_enough = counts["workers killed"] >= MIN_WORKER_KILLS and counts["services killed"] >= 1
-        return (is_enough and len(self._ledger.submissions) >= MIN_SUBMISSIONS) or self._rest()
+        return (is_enough and len(self._history.submissions) >= MIN_SUBMISSIONS) or self._rest()
 
     def _start_thread(
         self, work: Callable[[threading.Event], None], stop: threading.Event
@@ -175,47 +175,47 @@ class Storm:
             self._violations.add(traceback.format_exc())
 
     def _settle(self) -> None:
-        for one in self._ledger.submissions:
+        for one in self._history.submissions:
             if one.is_open and one.is_paused:
                 one.num_resumes += 1
-                self._user_courier.ask("POST", f"/experiments/{one.experiment_id}/resume")
+                self._workload_client.ask("POST", f"/experiments/{one.experiment_id}/resume")
 
         def is_settled() -> bool:
-            self._crew.restore(self._seats)
-            listed = self._user_courier.ask("GET", "/experiments?limit=200").json()["experiments"]
+            self._cluster.restore(self._nodes)
+            listed = self._workload_client.ask("GET", "/experiments?limit=200").json()["experiments"]
             return all(one["status"] in SETTLED for one in listed) or self._rest()
 
         def is_queue_empty() -> bool:
-            return not list_jobs(self._crew.database_path) or self._rest()
+            return not list_jobs(self._cluster.database_path) or self._rest()
 
         wait_until(is_settled, timeout_seconds=SETTLE_TIMEOUT_SECONDS, what="all runs are done")
         wait_until(is_queue_empty, timeout_seconds=QUEUE_TIMEOUT_SECONDS, what="the queue is empty")
         self._is_settled.set()
 
     def _list_recipes(self) -> set[int]:
-        return {one.recipe for one in self._ledger.submissions if one.deletion_asked_at is None}
+        return {one.recipe for one in self._history.submissions if one.deletion_asked_at is None}
 
-    def _verify(self, verification: Verification, references: Future[References]) -> None:
-        courier = self._user_courier
-        verification.check_experiments(courier)
-        verification.check_deleted(courier)
-        outcomes = verification.read_kept(courier)
-        self._saboteur.termination_seconds += [
-            self._crew.terminate(seat) for seat in self._seats if seat in WORKERS
+    def _verify(self, checker: Checker, references: Future[References]) -> None:
+        client = self._workload_client
+        checker.check_experiments(client)
+        checker.check_deleted(client)
+        outcomes = checker.read_kept(client)
+        self._nemesis.termination_seconds += [
+            self._cluster.terminate(node) for node in self._nodes if node in WORKERS
         ]
-        self._crew.kill(SERVICE)
-        verification.check_database(self._crew.database_path)
-        num_long_freezes = self._saboteur.counts["workers frozen until given up"]
-        work = read_work(self._crew.lives)
-        verification.check_work(work, num_long_freezes=num_long_freezes)
-        verification.check_starts(work, self._observer.recorded)
-        verification.check_sightings(self._observer.sightings, self._crew.lives)
-        verification.check_outcomes(outcomes, references.result())
+        self._cluster.kill(SERVICE)
+        checker.check_database(self._cluster.database_path)
+        num_long_freezes = self._nemesis.counts["workers frozen until given up"]
+        work = read_work(self._cluster.lives)
+        checker.check_work(work, num_long_freezes=num_long_freezes)
+        checker.check_starts(work, self._observer.recorded)
+        checker.check_sightings(self._observer.sightings, self._cluster.lives)
+        checker.check_outcomes(outcomes, references.result())
 
     @staticmethod
     def _rest() -> bool:
         """Not yet; False, after a while."""
         return threading.Event().wait(REST_SECONDS)
 
-    def _make_courier(self) -> Courier:
-        return Courier(str(self._crew.processes.client.base_url), self._violations)
+    def _make_courier(self) -> Client:
+        return Client(str(self._cluster.processes.client.base_url), self._violations)

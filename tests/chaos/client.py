@@ -1,4 +1,4 @@
-"""Carries a user's requests to a service that may die at any moment."""
+"""HTTP client of a service that may die at any moment."""
 
 import threading
 from collections import Counter
@@ -14,7 +14,7 @@ ANSWER_TIMEOUT_SECONDS = 40.0
 ASK_TIMEOUT_SECONDS = 150.0
 
 
-class Courier:
+class Client:
     """Asks in one thread's name, and looks at every answer."""
 
     def __init__(self, base_url: str, violations: Violations) -> None:

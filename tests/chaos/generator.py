@@ -1,4 +1,4 @@
-"""Chance that leaves nothing out."""
+"""Random choices that leave nothing out."""
 
 import random
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Deck(Generic[T]):
-    """Cards in random order, shuffled again when all are drawn: a short run too sees each of them."""
+class ShuffledGenerator(Generic[T]):
+    """Yields items in random order, reshuffled when all are drawn, so that a short run sees each of them."""
 
     def __init__(self, rng: random.Random, cards: Sequence[T]) -> None:
         self._rng = rng

@@ -1,4 +1,4 @@
-"""Kills, stops and freezes the processes, and starts them again as ``make run`` and Compose do."""
+"""Nemesis: kill, stop and freeze the processes, and restart them as ``make run`` and Compose do."""
 
 import random
 import sqlite3
@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 
-from tests.chaos.crew import SERVICE, WORKERS, Crew
-from tests.chaos.deck import Deck
+from tests.chaos.cluster import SERVICE, WORKERS, Cluster
+from tests.chaos.generator import ShuffledGenerator
 
 # A worker takes ten seconds from its start to its first epoch when both cores are busy.
 PROGRESS_TIMEOUT_SECONDS = 20.0
@@ -27,13 +27,13 @@ TAKEOVER_SECONDS = 35.0
 MAX_BARREN_KILLS = 2
 
 
-class Saboteur:
+class Nemesis:
     """Acts in one thread until told to stop; leaves living and frozen processes behind."""
 
     def __init__(
-        self, crew: Crew, *, rng: random.Random, in_flight: threading.Event, freezes_long: bool
+        self, cluster: Cluster, *, rng: random.Random, in_flight: threading.Event, freezes_long: bool
     ) -> None:
-        self._crew = crew
+        self._cluster = cluster
         self._rng = rng
         self._in_flight = in_flight
         self._stop = threading.Event()
@@ -49,7 +49,7 @@ class Saboteur:
             self._freeze_worker,
             self._kill_all_workers,
         ]
-        self._actions = Deck(rng, actions)
+        self._actions = ShuffledGenerator(rng, actions)
 
     def run(self, stop: threading.Event) -> None:
         """Do harm after harm, with rests too short to settle down."""
@@ -61,37 +61,37 @@ class Saboteur:
                 self._freeze_worker_long()
             self._pause(0.0, MAX_REST_SECONDS)
 
-    def _kill_worker(self, seat: str | None = None) -> None:
-        seat = seat or self._rng.choice(WORKERS)
-        if not self._wait_for_prey(seat):
+    def _kill_worker(self, node: str | None = None) -> None:
+        node = node or self._rng.choice(WORKERS)
+        if not self._wait_for_prey(node):
             return
         self._pause(0.0, 1.0)
-        self._kill(seat)
+        self._kill(node)
         self._pause(0.0, MAX_RESTART_SECONDS)
-        self._crew.start(seat)
+        self._cluster.start(node)
         if self._rng.random() < 0.25:
             self._pause(0.5, 5.0)
-            if not self._crew.get(seat).is_ready():
-                self._kill(seat)
+            if not self._cluster.get(node).is_ready():
+                self._kill(node)
                 self.counts["workers killed while starting"] += 1
-                self._crew.start(seat)
+                self._cluster.start(node)
 
     def _kill_all_workers(self) -> None:
-        if not all(self._wait_for_prey(seat) for seat in WORKERS):
+        if not all(self._wait_for_prey(node) for node in WORKERS):
             return
-        for seat in WORKERS:
-            self._kill(seat)
+        for node in WORKERS:
+            self._kill(node)
         self.counts["times without any worker"] += 1
         self._pause(3.0, 5.0)
-        for seat in WORKERS:
-            self._crew.start(seat)
+        for node in WORKERS:
+            self._cluster.start(node)
 
     def _kill_service(self) -> None:
-        if not self._wait_until(self._crew.get(SERVICE).is_ready, PROGRESS_TIMEOUT_SECONDS):
+        if not self._wait_until(self._cluster.get(SERVICE).is_ready, PROGRESS_TIMEOUT_SECONDS):
             return
         self._kill(SERVICE)
         self._pause(0.0, MAX_RESTART_SECONDS)
-        self._crew.start(SERVICE)
+        self._cluster.start(SERVICE)
 
     def _kill_service_over_request(self) -> None:
         """Somewhere between the arrival of a change and its answer."""
@@ -100,28 +100,28 @@ class Saboteur:
             self._kill_service()
 
     def _terminate_worker(self) -> None:
-        seat = self._rng.choice(WORKERS)
+        node = self._rng.choice(WORKERS)
         # Before it is ready Python ends it by the signal, as any process that is only being loaded.
-        if not self._wait_until(self._crew.get(seat).is_ready, PROGRESS_TIMEOUT_SECONDS):
+        if not self._wait_until(self._cluster.get(node).is_ready, PROGRESS_TIMEOUT_SECONDS):
             return
         self._pause(0.0, 2.0)
-        self.termination_seconds.append(self._crew.terminate(seat))
+        self.termination_seconds.append(self._cluster.terminate(node))
         self.counts["workers stopped by SIGTERM"] += 1
         self._pause(0.0, MAX_RESTART_SECONDS)
-        self._crew.start(seat)
+        self._cluster.start(node)
 
     def _freeze_worker(self) -> None:
         frozen, other = self._rng.sample(WORKERS, 2)
-        self._crew.freeze(frozen)
+        self._cluster.freeze(frozen)
         self.counts["workers frozen"] += 1
         if self._rng.random() < 0.4:
             self._kill_worker(other)
         self._pause(*SHORT_FREEZE_SECONDS)
-        if self._rng.random() < 0.25 and self._crew.get(frozen).has_recorded():
+        if self._rng.random() < 0.25 and self._cluster.get(frozen).has_recorded():
             self._kill(frozen)
-            self._crew.start(frozen)
+            self._cluster.start(frozen)
         else:
-            self._crew.thaw(frozen)
+            self._cluster.thaw(frozen)
 
     def _freeze_worker_long(self) -> None:
         """Until others have its run; meanwhile those others die too."""
@@ -134,28 +134,28 @@ class Saboteur:
             self._kill_worker(other)
             self._pause(3.0, 6.0)
         self._stop.wait(until - time.monotonic())
-        self._crew.thaw(frozen)
+        self._cluster.thaw(frozen)
 
-    def _freeze_without_lock(self, seat: str) -> bool:
+    def _freeze_without_lock(self, node: str) -> bool:
         """Freeze a busy worker, but not inside a write: SQLite has one lock, and who holds it stops all."""
 
         def is_frozen_well() -> bool:
-            self._crew.freeze(seat)
-            if _can_write(self._crew):
+            self._cluster.freeze(node)
+            if _can_write(self._cluster):
                 return True
-            self._crew.thaw(seat)
+            self._cluster.thaw(node)
             return False
 
-        busy = self._wait_until(self._crew.get(seat).has_recorded, PROGRESS_TIMEOUT_SECONDS)
+        busy = self._wait_until(self._cluster.get(node).has_recorded, PROGRESS_TIMEOUT_SECONDS)
         return busy and self._wait_until(is_frozen_well, PROGRESS_TIMEOUT_SECONDS)
 
-    def _kill(self, seat: str) -> None:
-        self._crew.kill(seat)
-        self.counts["services killed" if seat == SERVICE else "workers killed"] += 1
+    def _kill(self, node: str) -> None:
+        self._cluster.kill(node)
+        self.counts["services killed" if node == SERVICE else "workers killed"] += 1
 
-    def _wait_for_prey(self, seat: str) -> bool:
+    def _wait_for_prey(self, node: str) -> bool:
         """Until the worker has recorded something since its start, or, now and then, has only started."""
-        life = self._crew.get(seat)
+        life = self._cluster.get(node)
         if self._num_barren < MAX_BARREN_KILLS and self._rng.random() < 0.25:
             self._num_barren += 1
             return self._wait_until(life.is_ready, PROGRESS_TIMEOUT_SECONDS)
@@ -174,8 +174,8 @@ class Saboteur:
         self._stop.wait(self._rng.uniform(least, most))
 
 
-def _can_write(crew: Crew) -> bool:
-    with closing(sqlite3.connect(crew.database_path, timeout=1.0, isolation_level=None)) as connection:
+def _can_write(cluster: Cluster) -> bool:
+    with closing(sqlite3.connect(cluster.database_path, timeout=1.0, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:

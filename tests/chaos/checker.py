@@ -1,4 +1,4 @@
-"""Whether every promise was kept, once all is done."""
+"""Checker: verify every promise once the run has ended."""
 
 import sqlite3
 from collections import Counter
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from tests.chaos.courier import Courier
-from tests.chaos.crew import SERVICE, Life
-from tests.chaos.ledger import Ledger, Submission
+from tests.chaos.client import Client
+from tests.chaos.cluster import SERVICE, Life
+from tests.chaos.history import History, Submission
 from tests.chaos.logs import Work, find_ready_at
 from tests.chaos.observer import Sighting
 from tests.chaos.outcomes import RunOutcome, find_differences, read_outcomes
@@ -30,22 +30,22 @@ STALE_SECONDS = 2.0
 MAX_REDONE_PER_LOSS = 3
 
 
-class Verification:
+class Checker:
     """The checks; each adds what it finds to ``violations``."""
 
-    def __init__(self, ledger: Ledger, violations: Violations) -> None:
-        self._kept = [one for one in ledger.submissions if one.deletion_asked_at is None]
-        self._deleted = [one for one in ledger.submissions if one.deletion_asked_at is not None]
+    def __init__(self, history: History, violations: Violations) -> None:
+        self._kept = [one for one in history.submissions if one.deletion_asked_at is None]
+        self._deleted = [one for one in history.submissions if one.deletion_asked_at is not None]
         self._violations = violations
         self.num_identical = 0
         self.num_cancelled = 0
 
-    def check_experiments(self, courier: Courier) -> None:
+    def check_experiments(self, client: Client) -> None:
         """What was accepted is there exactly once; what was refused or deleted is not, and nothing else."""
         listed: list[tuple[str, int]] = []
         cursor = ""
         while True:
-            page = courier.ask("GET", f"/experiments?limit=200{cursor}").json()
+            page = client.ask("GET", f"/experiments?limit=200{cursor}").json()
             listed += [(experiment["name"], experiment["id"]) for experiment in page["experiments"]]
             if page["next_cursor"] is None:
                 break
@@ -56,18 +56,18 @@ class Verification:
         for name, id_ in (found - promised).elements():
             self._violations.add(f"{name} is there as experiment {id_}, which nobody was promised")
 
-    def check_deleted(self, courier: Courier) -> None:
+    def check_deleted(self, client: Client) -> None:
         """Nothing answers under a deleted experiment's address."""
         for one in self._deleted:
             paths = [f"/experiments/{one.experiment_id}", *(f"/runs/{run_id}" for run_id in one.run_ids)]
             for path in paths:
-                status = courier.ask("GET", path).status_code
+                status = client.ask("GET", path).status_code
                 if status != 404:
                     self._violations.add(f"{path} was deleted and answers {status}")
 
-    def read_kept(self, courier: Courier) -> dict[str, list[RunOutcome]]:
+    def read_kept(self, client: Client) -> dict[str, list[RunOutcome]]:
         """The outcomes of all that was not deleted, by name."""
-        return {one.name: read_outcomes(courier, one.experiment_id) for one in self._kept}
+        return {one.name: read_outcomes(client, one.experiment_id) for one in self._kept}
 
     def check_outcomes(self, outcomes: dict[str, list[RunOutcome]], references: References) -> None:
         """Every run came to the end that was asked for, with the bits of an undisturbed one."""

@@ -1,4 +1,4 @@
-"""What the user of a chaos run has asked for and been told."""
+"""History of a chaos run: every request of the workload and its answer."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Submission:
         return self.deletion_asked_at is None and not self.is_cancelled
 
 
-class Ledger:
+class History:
     """Every submission, and what else was done; written by the user alone, read by others too."""
 
     def __init__(self) -> None:
