@@ -103,7 +103,9 @@ def describe_layers(
         shape = (row.out_channels, size, size)
         if normalization != "none":
             groups = next(remaining_groups, 1)
-            layers.append(_describe_normalization(row, shape, (normalization, groups), affine=affine))
+            layers.append(
+                _describe_normalization(row, shape, normalization, num_groups=groups, affine=affine)
+            )
         layers.append(_describe(row, "relu", "ReLU", shape))
         if dropout > 0:
             layers.append(_describe(row, "dropout", "Dropout", shape, detail=f"p = {dropout:g}"))
@@ -146,10 +148,9 @@ def _describe_convolution(row: Row, size: int) -> LayerDescription:
 
 
 def _describe_normalization(
-    row: Row, shape: Shape, normalization: tuple[str, int], *, affine: bool
+    row: Row, shape: Shape, name: str, *, num_groups: int, affine: bool
 ) -> LayerDescription:
-    """The layer of this (name, num_groups), its γ and β, and the words that tell it from its neighbours."""
-    name, num_groups = normalization
+    """Describe a normalization layer: the values that share statistics, and its γ and β."""
     channels, height, width = shape
     elements = channels * height * width if name == "layer" else channels
     over = {

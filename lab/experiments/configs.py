@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from lab.errors import InvalidConfigError
 from lab.experiments.architecture import NORMALIZED_CHANNELS, LayerDescription, describe_layers
+from lab.wording import join_words
 
 Normalization = Literal["batch", "group", "layer", "instance", "none"]
 Penalize = Literal["all", "weights"]
@@ -140,17 +141,13 @@ class RunConfig:
             )
         for num_groups, channels in zip(per_block, NORMALIZED_CHANNELS, strict=True):
             if num_groups < 1 or channels % num_groups:
-                divisors = [n for n in range(1, channels + 1) if channels % n == 0]
+                divisors = [str(n) for n in range(1, channels + 1) if channels % n == 0]
                 raise InvalidConfigError(
                     f"groups={num_groups} does not divide the {channels} channels of a block; "
-                    f"{_join_words(divisors)} would. One number for every block can be 1 or 2; the study has "
+                    f"{join_words(divisors)} would. One number for every block can be 1 or 2; the study has "
                     f"{list(STUDY_GROUPS)}."
                 )
         return per_block
-
-
-def _join_words(numbers: list[int]) -> str:
-    return ", ".join(map(str, numbers[:-1])) + f" and {numbers[-1]}"
 
 
 CHOICES: dict[str, tuple[str, ...]] = {

@@ -1,10 +1,10 @@
-/** Entry: shows the view that the address's hash names, and ends the one before. */
+/** Entry point: mounts the view named by the address's hash, and unmounts the previous one. */
 
 import { watchConnection } from "./common/connection.js";
 import { el, failure, fill, note } from "./common/dom.js";
 import { askForToken } from "./common/token.js";
 
-/** A view's `mount` is called with the main element, a signal that ends it, and the address's parts. */
+/** `mount` receives the main element, a signal that ends the view, and the address's parts. */
 const ROUTES = [
   {
     address: /^(?:#\/?)?(?:\?.*)?$/,
@@ -62,7 +62,7 @@ async function showView(route, signal) {
   } catch (error) {
     if (signal.aborted) return;
     console.warn(error);
-    // A browser may keep a module that failed to load as failed until the page is loaded anew.
+    // A browser may remember that a module failed to load until the page is reloaded.
     const reload = () => location.reload();
     window.addEventListener("connection-healed", reload, { signal });
     fill(main, failure(new Error("This view could not be loaded."), reload));
@@ -83,5 +83,5 @@ watchConnection(document.getElementById("connection"));
 askForToken(document.getElementById("banners"), () => showRoute());
 window.addEventListener("hashchange", () => showRoute());
 await showRoute({ isFirst: true });
-// The other views are small: once they are there, no way to them is slow, or cut by a lost connection.
+// Preload the other views, which are small: navigation is then fast, even offline.
 for (const { load } of ROUTES) load().catch(() => {});

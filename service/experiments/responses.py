@@ -109,40 +109,17 @@ RECIPE_FIELDS = (
 )
 
 
+METRIC_FIELDS = ("train_accuracy", "validation_accuracy", "test_accuracy", "train_loss", "test_loss")
+
+
 def view_run(run: RunRecord) -> RunOut:
     """Make the answer for a run."""
-    config, metric = run.config, run.last_metric
+    known = {**run.config.to_json(), **vars(run)}
     return RunOut(
-        id=run.id,
-        experiment_id=run.experiment_id,
-        label=config.label,
-        normalization=config.normalization,
-        penalty=config.penalty,
-        l1=config.l1,
-        l2=config.l2,
-        dropout=config.dropout,
-        groups=list(config.num_groups) or None,
-        affine=config.affine,
-        penalize=config.penalize,
-        seed=config.seed,
-        dataset=config.dataset,
-        status=run.status,
-        epoch=run.epoch,
-        epochs=config.epochs,
-        train_accuracy=metric.train_accuracy if metric else None,
-        validation_accuracy=metric.validation_accuracy if metric else None,
-        test_accuracy=metric.test_accuracy if metric else None,
-        train_loss=metric.train_loss if metric else None,
-        test_loss=metric.test_loss if metric else None,
-        recipe={name: getattr(config, name) for name in RECIPE_FIELDS},
-        device=run.device,
-        variant=run.variant,
-        bundle=run.bundle,
-        worker=run.worker,
-        error=run.error,
-        stalled=run.stalled,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
+        **{name: known[name] for name in RunOut.model_fields if name in known},
+        **{name: getattr(run.last_metric, name, None) for name in METRIC_FIELDS},
+        penalty=run.config.penalty,
+        recipe={name: known[name] for name in RECIPE_FIELDS},
     )
 
 

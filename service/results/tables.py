@@ -7,6 +7,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from lab.statistics.summaries import Summary
+from lab.wording import format_percent
+from service.markdown import escape, write_table
 from service.results.configurations import SUMMARIES, ConfigurationResult
 from service.results.runs import ResultRow
 
@@ -84,13 +86,13 @@ def write_markdown(
     warnings: Sequence[str],
 ) -> str:
     """Both tables as Markdown, first the configurations if any has several seeds, the warnings below."""
-    sections = [f"## {title}"]
+    sections = [f"## {escape(title)}"]
     if any(result.num_runs > 1 for result in results):
         cells = [list_configuration_cells(result) for result in results]
-        sections += [_write_markdown_table(CONFIGURATION_HEADINGS, cells), CONFIGURATION_NOTE]
-    sections.append(_write_markdown_table(RUN_HEADINGS, [list_run_cells(row) for row in rows]))
+        sections += [write_table(CONFIGURATION_HEADINGS, cells), CONFIGURATION_NOTE]
+    sections.append(write_table(RUN_HEADINGS, [list_run_cells(row) for row in rows]))
     if warnings:
-        sections.append("\n".join(f"- {warning}" for warning in warnings))
+        sections.append("\n".join(f"- {escape(warning)}" for warning in warnings))
     return "\n\n".join(sections) + "\n"
 
 
@@ -129,12 +131,12 @@ def list_configuration_cells(result: ConfigurationResult) -> list[str]:
         f"{result.parameters:,}",
         f"{result.num_completed}" if is_complete else f"{result.num_completed} of {result.num_runs}",
         _write_mean(accuracy),
-        _percent(accuracy.sd if accuracy else None),
-        f"{_percent(accuracy.min)} to {_percent(accuracy.max)}" if accuracy else "–",
+        format_percent(accuracy.sd if accuracy else None),
+        f"{format_percent(accuracy.min)} to {format_percent(accuracy.max)}" if accuracy else "–",
         _write_mean(chosen),
         f"{loss.mean:.4f}" if loss else "–",
-        _percent(gap.mean if gap else None),
-        _percent(result.stability),
+        format_percent(gap.mean if gap else None),
+        format_percent(result.stability),
         f"{seconds.mean:.0f}" if seconds else "–",
     ]
 
@@ -145,11 +147,11 @@ def list_run_cells(row: ResultRow) -> list[str]:
         row.label,
         str(row.seed),
         f"{row.parameters:,}",
-        f"{_percent(row.best_test_accuracy)} ({row.best_test_epoch})" if row.best_test_epoch else "–",
-        _percent(row.final_test_accuracy),
-        _percent(row.last_five_test_accuracy),
+        f"{format_percent(row.best_test_accuracy)} ({row.best_test_epoch})" if row.best_test_epoch else "–",
+        format_percent(row.final_test_accuracy),
+        format_percent(row.last_five_test_accuracy),
         f"{row.final_test_loss:.4f}" if row.final_test_loss is not None else "–",
-        _percent(row.final_train_accuracy),
+        format_percent(row.final_train_accuracy),
         f"{row.seconds:.0f}",
     ]
 
@@ -162,23 +164,11 @@ def _write_csv(names: Sequence[str], lines: Sequence[dict[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def _write_markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |"
-        for line in lines
-    )
-
-
 def _write_latex_row(cells: Sequence[str]) -> str:
     return " & ".join(escape_latex(cell) for cell in cells) + r" \\"
 
 
 def _write_mean(summary: Summary | None) -> str:
     if summary is None or summary.ci_high is None:
-        return _percent(summary.mean if summary else None)
-    return f"{_percent(summary.mean)} ± {_percent(summary.ci_high - summary.mean)}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value * 100:.2f}"
+        return format_percent(summary.mean if summary else None)
+    return f"{format_percent(summary.mean)} ± {format_percent(summary.ci_high - summary.mean)}"

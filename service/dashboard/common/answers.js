@@ -1,9 +1,9 @@
-/** What every configuration reads: a card each, with bars of its ten probabilities. */
+/** Predictions of every configuration: a card each, with bars of the ten probabilities. */
 
 import { el, fill, setText } from "./dom.js";
 import { percent } from "./format.js";
 
-/** More configurations than this wait for a click. */
+/** More cards than this wait for a click. */
 const MAX_CARDS = 24;
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
@@ -16,8 +16,8 @@ export class AnswerCards {
   #explained = null;
 
   /**
-   * `onExplain` is given the model whose reasons are asked for, or null when they no longer are; without it
-   * the cards do not offer them. `truth` is the right class, where one is known.
+   * `onExplain` receives the model to explain, or null to stop; without it the cards offer no explanation.
+   * `truth` is the true class, if known.
    */
   constructor({ onExplain = null, truth = null }) {
     this.onExplain = onExplain;
@@ -29,7 +29,7 @@ export class AnswerCards {
     this.element = el("div", {}, this.#list, this.#more);
   }
 
-  /** Show the models of POST /predict; cards that are there already move their bars. */
+  /** Show the models of POST /predict; existing cards update their bars. */
   show(models) {
     this.#models = models;
     const shown = models.slice(0, this.#limit);
@@ -52,7 +52,7 @@ export class AnswerCards {
     fill(this.#list);
   }
 
-  /** Mark whose reasons are shown: a run's id or null. */
+  /** Mark the run whose explanation is shown: its id or null. */
   markExplained(runId) {
     this.#explained = runId;
     this.#markExplained();
@@ -107,7 +107,7 @@ function makeBar(index) {
   return el("li", {}, el("i"), el("span", { "aria-hidden": "true" }, String(index)));
 }
 
-/** How the models agree: the class that most of them read, and how many do. */
+/** Agreement of the models: the most frequent prediction, and how many models make it. */
 export function findConsensus(models) {
   const votes = new Map();
   for (const { class_name: name } of models) votes.set(name, (votes.get(name) ?? 0) + 1);

@@ -1,11 +1,11 @@
-/** The service's API: every answer is JSON or a file, every failure an ApiError that carries a sentence. */
+/** Client of the service's API: answers are JSON or files, failures an ApiError with a sentence. */
 
 import { reportAnswer, reportSilence } from "./connection.js";
 
 const PATIENCE_MS = 60_000;
 const TOKEN_KEY = "lab-api-token";
 
-/** The API's own words, or ours when it gave none; `status` is 0 when nothing answered. */
+/** The API's error sentence, or ours if it gave none; `status` is 0 if nothing answered. */
 export class ApiError extends Error {
   constructor(status, code, detail) {
     super(detail);
@@ -15,12 +15,12 @@ export class ApiError extends Error {
   }
 }
 
-/** Whether the API was given a token to ask with. */
+/** Whether there is a token to send. */
 export function hasToken() {
   return sessionStorage.getItem(TOKEN_KEY) !== null;
 }
 
-/** Ask with `token` until the tab is closed. */
+/** Send `token` until the tab is closed. */
 export function keepToken(token) {
   sessionStorage.setItem(TOKEN_KEY, token);
 }
@@ -33,7 +33,7 @@ export async function getFile(path, signal) {
   return (await send(path, { signal })).blob();
 }
 
-/** A stream of events; it lasts for as long as `signal` does. */
+/** Open a stream of events for as long as `signal` lasts. */
 export async function openStream(path, { headers, signal }) {
   return send(path, { headers: { Accept: "text/event-stream", ...headers }, signal, isEndless: true });
 }
@@ -42,7 +42,7 @@ export async function removeAt(path, signal) {
   await send(path, { method: "DELETE", signal });
 }
 
-/** Post `body` as JSON, or nothing; sent again with the same `key`, it does what it does only once. */
+/** Post `body` as JSON, or nothing; sent again with the same `key`, it takes effect once. */
 export async function postJson(path, body, signal, key) {
   const headers = { "Content-Type": "application/json", ...(key && { "Idempotency-Key": key }) };
   return (await send(path, { method: "POST", headers, body: JSON.stringify(body), signal })).json();
@@ -52,7 +52,7 @@ export async function postForm(path, form, signal) {
   return (await send(path, { method: "POST", body: form, signal })).json();
 }
 
-/** The curl line that sends `body` (nothing for the study) to POST /experiments. */
+/** The curl command that posts `body` (nothing for the study) to /experiments. */
 export function writeCurl(body) {
   const data = body ? `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'` : "-X POST";
   const token = hasToken() ? '-H "Authorization: Bearer $LAB_API_TOKEN" ' : "";

@@ -1,4 +1,4 @@
-/** Whether the service answers: said once for the whole page, whichever view asked. */
+/** State of the connection to the service, shown once for the whole page. */
 
 import { announce, el, fill, setText } from "./dom.js";
 
@@ -10,7 +10,7 @@ let isLost = false;
 let failures = 0;
 let timer;
 
-/** Show in `place` that the connection is lost, for as long as it is. */
+/** Show in `place` that the connection is lost, while it is. */
 export function watchConnection(element) {
   place = element;
   window.addEventListener("offline", () => reportSilence());
@@ -18,7 +18,7 @@ export function watchConnection(element) {
   document.addEventListener("visibilitychange", () => isLost && !document.hidden && probe());
 }
 
-/** The service answered. */
+/** Note that the service answered. */
 export function reportAnswer() {
   if (!isLost) return;
   isLost = false;
@@ -29,7 +29,7 @@ export function reportAnswer() {
   window.dispatchEvent(new CustomEvent("connection-healed"));
 }
 
-/** Nothing answered; ask until something does. `connection-healed` tells the views to catch up. */
+/** Retry until the service answers; `connection-healed` then tells the views to catch up. */
 export function reportSilence() {
   if (isLost) return;
   isLost = true;
@@ -40,7 +40,7 @@ export function reportSilence() {
 async function probe() {
   clearTimeout(timer);
   try {
-    // Any answer will do, a refusal too.
+    // Any answer will do, even a refusal.
     await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(PROBE_PATIENCE_MS) });
     reportAnswer();
   } catch {
@@ -54,7 +54,7 @@ function countDown() {
   const when = el("span", { "aria-hidden": "true" });
   const again = el("button", { type: "button", class: "small", on: { click: probe } }, "Try now");
   const words = el("p", {}, el("strong", {}, "Connection lost. "), "What you see may be old. ", when);
-  // The same words stay, so that they are read out once.
+  // Unchanged words are read out only once.
   const line = place.querySelector(".lost") ?? el("div", { class: "note failed lost" }, words, again);
   if (!line.isConnected) fill(place, line);
   tick(line.querySelector("span"), wait);

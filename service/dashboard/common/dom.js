@@ -1,6 +1,6 @@
-/** Building blocks of every view. Text goes in as text nodes only: nothing a user wrote is read as HTML. */
+/** DOM building blocks. Text is always inserted as text nodes: user input is never parsed as HTML. */
 
-/** Make an element: attributes by name, listeners under `on`, then children; null is none. */
+/** Make an element: attributes by name, listeners under `on`, then children; null children are skipped. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,40 +15,40 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** Set a node's text, touching the page only if it changes: a live region is then not read out again. */
+/** Set a node's text only if it changes, so that a live region is not read out again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Put `children` in place of all that `node` holds. */
+/** Replace the children of `node`. */
 export function fill(node, ...children) {
   node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
-/** A box that says something; kind is empty, loading, failed or warning. */
+/** A message box; kind is empty, loading, failed or warning. */
 export function note(kind, ...children) {
   return el("div", { class: `note ${kind}`, role: kind === "failed" ? "alert" : null }, ...children);
 }
 
-/** A failed state: the error in its own words, and a way to try again. */
+/** An error message, with a button to try again. */
 export function failure(error, retry) {
   const again = retry && el("button", { type: "button", on: { click: retry } }, "Try again");
   return note("failed", el("p", {}, error.message), again);
 }
 
-/** A titled part of a page. */
+/** A titled section of a page. */
 export function section(title, ...children) {
   const id = `part-${title.toLowerCase().replaceAll(/[^a-z]+/g, "-")}`;
   const heading = el("h2", { id }, title);
   return el("section", { "aria-labelledby": id, class: "card" }, heading, ...children);
 }
 
-/** A control under its label, which names it by its id. */
+/** A control with its label. */
 export function field(label, control) {
   return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
 }
 
-/** Several values side by side, of which one is chosen; a `change` of it bubbles up from its radio button. */
+/** Radio buttons shown side by side; their `change` events bubble up. */
 export function choice(legend, name, titles, chosen) {
   const labels = Object.entries(titles).map(([value, title]) =>
     el(
@@ -71,18 +71,18 @@ export function statusBadge(status) {
   return el("span", { class: `status status-${status}` }, status);
 }
 
-/** Change a badge made by `statusBadge`. */
+/** Update a badge made by `statusBadge`. */
 export function setStatus(badge, status) {
   setText(badge, status);
   badge.className = `status status-${status}`;
 }
 
-/** A progress bar with a name for those who cannot see it. */
+/** A progress bar with an accessible name. */
 export function progressBar(label) {
   return el("progress", { max: 1, value: 0, "aria-label": label });
 }
 
-/** Move a bar made by `progressBar`; its colour tells how the work ended or that it stands still. */
+/** Update a bar made by `progressBar`; its colour shows whether the work has ended or stopped. */
 export function setProgress(bar, { status, progress }) {
   bar.value = progress;
   bar.classList.toggle("is-done", status === "completed");
@@ -90,12 +90,12 @@ export function setProgress(bar, { status, progress }) {
   bar.classList.toggle("is-still", status === "cancelled" || status === "paused");
 }
 
-/** Have screen readers say `text` when they are free to. */
+/** Announce `text` to screen readers. */
 export function announce(text) {
   setText(document.getElementById("announcer"), text);
 }
 
-/** A shell line with a button that copies it. */
+/** A shell command with a button that copies it. */
 export function shellLine() {
   const code = el("code");
   const button = el("button", { type: "button", class: "small" }, "Copy");

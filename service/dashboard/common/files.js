@@ -1,9 +1,9 @@
-/** Pictures and downloads, fetched as all else of the API is, so that token and errors work the same. */
+/** Pictures and downloads, fetched like everything else, so that token and errors work the same. */
 
 import { getFile, hasToken } from "./api.js";
 import { el, failure, fill, setText } from "./dom.js";
 
-/** A picture of the API in a frame: `load` shows it, keeping the one before until the new one is there. */
+/** A picture of the API in a frame: `load` keeps the previous picture until the new one has arrived. */
 export class Picture {
   #image = el("img", { hidden: true });
   #state = el("div");
@@ -42,7 +42,7 @@ export class Picture {
     this.element.removeAttribute("aria-busy");
   }
 
-  /** Show a sentence in place of the picture, and of one that is being drawn. */
+  /** Show a sentence in place of the picture. */
   say(sentence) {
     this.#newest += 1;
     this.element.removeAttribute("aria-busy");
@@ -56,12 +56,12 @@ export class Picture {
   }
 }
 
-/** A link to a file of the API, saved as `name` if there is one; `label` says more than `text`. */
+/** A link to a file of the API, saved as `name` if given; `label` says more than `text`. */
 export function fileLink(text, path, { name = null, label = null } = {}) {
   const link = el("a", { href: path, "aria-label": label, download: name });
   setText(link, text);
   link.addEventListener("click", (event) => {
-    // A link cannot carry the token, so with one the page fetches the file itself.
+    // A link cannot carry the token, so the page fetches the file itself.
     if (!hasToken()) return;
     event.preventDefault();
     saveFile(link.getAttribute("href"), link.download).catch(({ message }) => {

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Formats of numbers and times. */
 
 const AGES = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS = [
@@ -33,7 +33,7 @@ export function whole(value) {
   return value === null || value === undefined ? NONE : value.toLocaleString("en");
 }
 
-/** The first letter as that of a sentence. */
+/** Capitalize the first letter. */
 export function capitalize(text) {
   return text[0].toUpperCase() + text.slice(1);
 }
@@ -51,7 +51,7 @@ export function duration(seconds) {
   return shown.map((part, index) => (index === 0 ? String(part) : String(part).padStart(2, "0"))).join(":");
 }
 
-/** A rough time in words: 74 → 74 seconds; 3,700 → 1 h 2 min. */
+/** An approximate duration in words: 74 → 74 seconds; 3,700 → 1 h 2 min. */
 export function about(seconds) {
   if (seconds < 90) return count(Math.max(1, Math.round(seconds)), "second");
   const minutes = Math.round(seconds / 60);
@@ -59,7 +59,7 @@ export function about(seconds) {
   return `${Math.floor(minutes / 60).toLocaleString("en")} h ${minutes % 60} min`;
 }
 
-/** How long ago an ISO time was. */
+/** The age of an ISO time. */
 export function age(iso) {
   const seconds = (Date.now() - new Date(iso).getTime()) / 1000;
   for (const [unit, size] of UNITS) {
@@ -68,7 +68,7 @@ export function age(iso) {
   return "just now";
 }
 
-/** An ISO time in the reader's own zone. */
+/** An ISO time in the reader's time zone. */
 export function moment(iso) {
   return new Date(iso).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }

@@ -1,4 +1,4 @@
-/** Asking again and again, only while somebody looks. */
+/** Polling that pauses while the tab is hidden. */
 
 import { el, setText } from "./dom.js";
 
@@ -6,10 +6,10 @@ const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 15_000;
 
 /**
- * Call `ask` now and again after as many milliseconds as it says; null ends it.
+ * Call `ask`, and again after as many milliseconds as it returns; null ends it.
  *
- * A hidden tab asks nothing and catches up when it is shown. When `ask` throws, `onTrouble` is told the error
- * and the wait until the next try, and told null once it works again.
+ * A hidden tab does not poll, and catches up when shown. When `ask` throws, `onTrouble` receives the error
+ * and the wait until the next try, and null once it works again.
  */
 export function poll(ask, { signal, onTrouble }) {
   let timer;
@@ -48,7 +48,7 @@ export function poll(ask, { signal, onTrouble }) {
   turn();
 }
 
-/** A line for `onTrouble` that says what went wrong; of a lost connection the frame tells already. */
+/** A note for `onTrouble` that says what went wrong; lost connections are shown by the frame. */
 export function troubleLine() {
   const element = el("p", { class: "note failed", role: "status", hidden: true });
   function show(error, wait) {

@@ -1,13 +1,13 @@
-/** A table that is sorted by the column whose heading was pressed. */
+/** A table sorted by the column whose heading was pressed. */
 
 import { el, fill } from "./dom.js";
 
-/** More rows than this scroll inside their card. */
+/** Tables with more rows scroll inside their card. */
 const ROWS_IN_FULL = 24;
 
 /**
  * A column has a `title`, `read(row)` for its cells (text or nodes) and `sortBy(row)`; one with `isText`
- * names its row; one that `isOptional` shows where any row has it.
+ * names its row; one with `isOptional` is shown if any row has a value.
  */
 export class SortableTable {
   #rows = [];
@@ -36,7 +36,7 @@ export class SortableTable {
     return el("th", { scope: "col", class: column.isText ? "text" : null }, button);
   }
 
-  /** By a new column, the highest figure or first name first; by the same one, the other way round. */
+  /** Sort by a new column, numbers from high to low, or reverse the current column. */
   #sortBy(column) {
     this.#isDescending = column === this.#column ? !this.#isDescending : !column.isText;
     this.#column = column;

@@ -1,9 +1,9 @@
-/** The theme: light, dark, or as the system has it. Not a module, so that the first paint has it already. */
+/** Theme: light, dark or the system's. Not a module, so that it applies before the first paint. */
 
 (() => {
   const KEY = "lab-theme";
   const THEMES = ["auto", "light", "dark"];
-  const NAMES = { auto: "as the system has it", light: "light", dark: "dark" };
+  const NAMES = { auto: "system", light: "light", dark: "dark" };
   const root = document.documentElement;
 
   /** Storage can be forbidden; the theme then lasts as long as the page. */
@@ -11,7 +11,7 @@
     try {
       localStorage.setItem(KEY, theme);
     } catch {
-      // Nothing to do: the page has it anyway.
+      // The page keeps the theme anyway.
     }
   }
 

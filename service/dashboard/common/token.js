@@ -1,9 +1,9 @@
-/** Asking for the API token, once the service says that it wants one. */
+/** Ask for the API token when the service requires one. */
 
 import { keepToken } from "./api.js";
 import { el, fill } from "./dom.js";
 
-/** Show a form in `place` whenever the API asks for a token; `onToken` is called when there is one. */
+/** Show a form in `place` whenever the API requires a token; `onToken` is called with it. */
 export function askForToken(place, onToken) {
   window.addEventListener("token-needed", () => {
     if (place.childElementCount > 0) return;

@@ -1,12 +1,12 @@
-/** The 28×28 picture that the networks saw, and over it which pixels made one of them say so. */
+/** The 28×28 pixels the networks saw, with the saliency of one network as an overlay. */
 
 import { el, fill, setText } from "../common/dom.js";
 
 const SIZE = 28;
-/** What is laid over pixels that speak for the answer, and against it: told apart by every eye. */
+/** Overlay colours for pixels that support the prediction and that oppose it; safe for colour-blind readers. */
 const FOR = [56, 168, 255];
 const AGAINST = [255, 122, 26];
-/** How bright the ink stays under the colours. */
+/** Brightness of the ink below the overlay. */
 const DIMMED = 0.4;
 
 export class SeenPicture {
@@ -42,7 +42,7 @@ export class SeenPicture {
     this.#legend.hidden = true;
   }
 
-  /** Show the picture of `preprocessing` as it is. */
+  /** Show the picture of `preprocessing` without an overlay. */
   async show(preprocessing) {
     this.#grey = await readGrey(preprocessing.image);
     this.#paint(null);
@@ -70,7 +70,7 @@ export class SeenPicture {
       const share = (shares?.[index] ?? 0) / strongest;
       const hue = share > 0 ? FOR : AGAINST;
       const ink = shares === null ? grey : grey * DIMMED;
-      // The root lifts what is faint: one strong pixel would else leave the others black.
+      // The root lifts faint values: one strong pixel would otherwise leave the others black.
       const weight = Math.sqrt(Math.abs(share));
       const pixel = hue.map((part) => ink * (1 - weight) + part * weight);
       image.data.set([...pixel, 255], index * 4);
@@ -79,7 +79,7 @@ export class SeenPicture {
   }
 }
 
-/** The grey values of a data: address, row by row. */
+/** Read the grey values of a data: URL, row by row. */
 async function readGrey(address) {
   const picture = new Image();
   picture.src = address;

@@ -1,4 +1,4 @@
-/** A sheet to draw a digit on with mouse, touch or pen. */
+/** Drawing sheet for mouse, touch or pen. */
 
 import { el } from "../common/dom.js";
 
@@ -13,7 +13,7 @@ export class Sketch {
   #strokes = [];
   #picture = null;
 
-  /** `onInk` is called as ink lands, `onLift` when the pen leaves the sheet. */
+  /** `onInk` is called while drawing, `onLift` when the pen leaves the sheet. */
   constructor({ onInk, onLift }) {
     this.onInk = onInk;
     this.onLift = onLift;
@@ -44,18 +44,18 @@ export class Sketch {
     this.#repaint();
   }
 
-  /** Take the last stroke back. */
+  /** Undo the last stroke. */
   undo() {
     this.#strokes.pop();
     this.#repaint();
   }
 
-  /** What is drawn, as the bytes of a PNG. */
+  /** The drawing, as the bytes of a PNG. */
   toFile() {
     return new Promise((resolve) => this.element.toBlob(resolve, "image/png"));
   }
 
-  /** Lay a picture file on the sheet, whole; the next stroke removes it. Nothing where it cannot be read. */
+  /** Show a picture file on the sheet; the next stroke removes it. Returns null if it cannot be read. */
   async lay(file) {
     this.clear();
     this.#picture = await createImageBitmap(file).catch(() => null);
@@ -108,7 +108,7 @@ export class Sketch {
     for (const stroke of this.#strokes) this.#paint(stroke, 0);
   }
 
-  /** Draw a stroke from its point number `from` on, as curves between the middles of its steps. */
+  /** Draw a stroke from point `from` on, as curves between the midpoints of its steps. */
   #paint(stroke, from) {
     const context = this.#context;
     context.strokeStyle = INK;

@@ -1,4 +1,4 @@
-/** Draw a digit, or give a picture of one: every finished configuration answers meanwhile. */
+/** Draw a digit, or upload a picture of one; every completed configuration predicts it meanwhile. */
 
 import { AnswerCards, findConsensus } from "../common/answers.js";
 import { getJson, postForm } from "../common/api.js";
@@ -7,13 +7,13 @@ import { whole } from "../common/format.js";
 import { SeenPicture } from "./seen.js";
 import { Sketch } from "./sketch.js";
 
-/** The least time between two questions while the pen moves. */
+/** Shortest time between two requests while the pen moves. */
 const PAUSE_MS = 120;
 const LISTED_EXPERIMENTS = 100;
 
 export function mount(main, { signal }) {
   const desk = new Desk(signal);
-  const lead = "Draw one, and every finished configuration reads it while you draw.";
+  const lead = "Draw a digit: every completed configuration predicts it while you draw.";
   fill(main, el("h1", {}, "Draw a digit"), el("p", { class: "lead" }, lead), desk.element);
   desk.start();
 }
@@ -53,7 +53,7 @@ class Desk {
     this.#showState();
   }
 
-  /** Ask who could answer, so that it is said before anything is drawn if nobody can. */
+  /** Check for trained networks, to say so before anything is drawn if there are none. */
   async start() {
     fill(this.state, note("loading", "Looking for trained networks…"));
     try {
@@ -165,7 +165,7 @@ class Desk {
     return this.#file !== null || !this.sketch.isEmpty;
   }
 
-  /** Have the sheet read as it is now; while an answer is under way, once more when it is there. */
+  /** Predict the sheet as it is now; if a request is pending, once more after it. */
   async #ask() {
     this.#isStale = true;
     if (this.#isAsking) return;
@@ -229,7 +229,7 @@ class Desk {
     this.cards.clear();
     this.consensus.hidden = true;
     fill(this.warnings);
-    // What was wrong with the picture will be wrong with it again.
+    // A refused picture would be refused again.
     const mayPass = error.status === 0 || error.status >= 500;
     fill(this.state, failure(error, mayPass && (() => this.#ask())));
     if (error.code !== "no_trained_model") return;

@@ -1,4 +1,4 @@
-/** Pause, resume, cancel, delete: what cannot be undone is asked for twice. */
+/** Pause, resume, cancel, delete; irreversible actions ask for confirmation. */
 
 import { postJson, removeAt } from "../common/api.js";
 import { announce, el, failure, fill } from "../common/dom.js";
@@ -61,7 +61,7 @@ export class Actions {
   }
 }
 
-/** Ask in a dialog; resolves to whether the answer was yes. */
+/** Ask for confirmation in a dialog; resolves to true or false. */
 function confirm({ title, words, yes, no }) {
   const dialog = el(
     "dialog",

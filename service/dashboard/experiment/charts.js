@@ -1,4 +1,4 @@
-/** Plotly, loaded with the first chart, and the look that all charts share. */
+/** Plotly, loaded with the first chart, and the common look of all charts. */
 
 import { el, failure, fill, note } from "../common/dom.js";
 
@@ -6,7 +6,7 @@ const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, sc
 
 let loading = null;
 
-/** Plotly's own object; a failed load is tried again by the next call. */
+/** Load plotly; a failed load is tried again by the next call. */
 export function loadPlotly() {
   loading ??= new Promise((resolve, reject) => {
     const address = document.querySelector('meta[name="plotly"]').content;
@@ -22,17 +22,17 @@ export function loadPlotly() {
   return loading;
 }
 
-/** The colour that a token such as `--ink` has in the theme at hand. */
+/** The colour of a token such as `--ink` in the current theme. */
 export function readColor(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The same colour, let through: `alpha` is 0–1. */
+/** The same colour with transparency; `alpha` is 0–1. */
 export function fade(color, alpha) {
   return color.replace(/^rgba?\((\d+, \d+, \d+).*\)$/, `rgba($1, ${alpha})`);
 }
 
-/** What every chart's layout begins with, in the colours of the theme at hand. */
+/** The common part of every chart's layout, in the current theme's colours. */
 export function baseLayout() {
   const axis = {
     gridcolor: readColor("--line"),
@@ -56,14 +56,14 @@ export function baseLayout() {
   };
 }
 
-/** A chart that `describe` gives as `{ traces, layout }`; drawn again for another theme by itself. */
+/** A chart described by `describe` as `{ traces, layout }`; redrawn when the theme changes. */
 export class Chart {
   #describe = null;
   #canvas = el("div", { class: "canvas" });
   #state = el("div", {}, note("loading", "Drawing…"));
   #isDrawn = false;
 
-  /** `label` is what it shows, for those who cannot see it. */
+  /** `label` is the accessible name. */
   constructor({ label, signal, className = "" }) {
     this.signal = signal;
     this.element = el("div", { class: `chart ${className}`, role: "img", "aria-label": label });
@@ -76,7 +76,7 @@ export class Chart {
     this.#describe = describe;
     try {
       const plotly = await loadPlotly();
-      // Another call may have come in the meantime, with something newer to show.
+      // A newer call may have come in the meantime.
       if (this.signal.aborted || describe !== this.#describe) return;
       const { traces, layout } = describe();
       fill(this.#state);

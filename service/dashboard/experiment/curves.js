@@ -1,4 +1,4 @@
-/** The curves, live: four panels, and beside them which configurations are shown. */
+/** Live curves: four panels, with a legend to choose the configurations. */
 
 import { Chart } from "./charts.js";
 import { choice, el, fill, setText } from "../common/dom.js";
@@ -7,7 +7,7 @@ import { lineSample, listConfigurations } from "./looks.js";
 import { describeMetric, drawPanel, summarize } from "./traces.js";
 
 const PANELS = ["train_accuracy", "test_accuracy", "train_loss", "test_loss"];
-/** Epochs that land close together are drawn together. */
+/** Epochs that arrive close together are drawn together. */
 const LEAST_WAIT_MS = 400;
 
 export class CurvesPanel {
@@ -41,7 +41,7 @@ export class CurvesPanel {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** Draw what has landed, soon. */
+  /** Schedule a redraw. */
   update() {
     if (this.live.curves.size === 0) return;
     this.legend.update(this.live.curves);
@@ -50,7 +50,7 @@ export class CurvesPanel {
     this.#timer = setTimeout(() => this.#draw(), wait);
   }
 
-  /** The normalizations shown, as the service's own figures take them; null for all. */
+  /** The normalizations shown, as the service's figures take them; null for all. */
   get normalizations() {
     const shown = this.configurations.filter(({ label }) => !this.#hidden.has(label));
     const names = [...new Set(shown.map(({ normalization }) => normalization))];
@@ -105,7 +105,7 @@ export class CurvesPanel {
   #enlarge(panel) {
     const isWide = panel.element.classList.toggle("is-wide");
     panel.button.setAttribute("aria-pressed", isWide);
-    // Plotly looks at its place only when the window changes.
+    // Plotly resizes only when the window does.
     window.dispatchEvent(new Event("resize"));
   }
 
@@ -129,7 +129,7 @@ export class CurvesPanel {
       curves,
       completed: new Set(runs.filter(({ epoch, epochs }) => epoch === epochs).map(({ id }) => id)),
       isMean: this.isMean,
-      // A mean is of all seeds, as in the tables.
+      // A mean is over all seeds, as in the tables.
       hiddenSeeds: this.isMean ? new Set() : this.#hiddenSeeds,
       isLog: this.#isLog,
       emphasized: this.#emphasized,
@@ -158,7 +158,7 @@ function makePanel(metric, signal, onEnlarge) {
   return panel;
 }
 
-/** Which seeds' runs are shown, where every run is a line. */
+/** Choice of seeds, where every run is a line. */
 class SeedChips {
   constructor(runs, onToggle) {
     const seeds = [...new Set(runs.map(({ seed }) => seed))].sort((a, b) => a - b);
@@ -196,7 +196,7 @@ class Legend {
     this.element = el("div", { class: "legend" }, names.length > 1 && chips, list);
   }
 
-  /** Every configuration's mean of the newest test accuracies. */
+  /** Each configuration's mean of the latest test accuracies. */
   update(curves) {
     for (const { label, runIds } of this.configurations) {
       const values = runIds

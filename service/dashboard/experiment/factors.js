@@ -1,10 +1,10 @@
-/** What a grid tells of its factors one by one: whether each matters, and which of its levels is better. */
+/** The factors of a grid one by one: does each matter, and which of its levels is better? */
 
 import { el } from "../common/dom.js";
 import { capitalize, percent, points } from "../common/format.js";
 import { SIGNS } from "./outcomes.js";
 
-/** As the API's comparison gives `factors`; null where there are none to tell apart. */
+/** Takes `factors` of the API's comparison; returns null if there are none. */
 export function makeFactors(factors) {
   const names = Object.keys(factors?.averages ?? {}).filter((name) => factors.averages[name].length > 0);
   if (names.length === 0) return null;
@@ -37,7 +37,7 @@ function describeOverall({ verdict, level_means: means }) {
   return [el("p", { class: "strong" }, capitalize(verdict), "."), el("p", { class: "quiet" }, figures)];
 }
 
-/** The better level first, so that every difference reads upwards. */
+/** The better level comes first, so that every difference is positive. */
 function makeEffect({ a_level: a, b_level: b, difference, ci_low: low, ci_high: high, outcome, verdict }) {
   const [first, second, size] = (difference ?? 0) < 0 ? [b, a, -difference] : [a, b, difference];
   const isFound = outcome === "a_better" || outcome === "b_better";

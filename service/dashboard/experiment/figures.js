@@ -1,4 +1,4 @@
-/** The service's own figures and the experiment's data, as files. */
+/** The service's figures and the experiment's data, as files. */
 
 import { getJson } from "../common/api.js";
 import { el, field, fill } from "../common/dom.js";
@@ -44,7 +44,7 @@ export class FigureFiles {
       );
       this.#point();
     } catch (error) {
-      // The overview can be had all the same.
+      // The overview is available all the same.
       if (!signal.aborted) console.info(error.message);
     }
   }

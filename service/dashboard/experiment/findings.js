@@ -1,4 +1,4 @@
-/** Results and verdicts, asked for again as runs end and, less often, as epochs land. */
+/** Results and verdicts, refreshed as runs end and, less often, as epochs arrive. */
 
 import { getJson } from "../common/api.js";
 import { el, failure, fill, section } from "../common/dom.js";
@@ -29,7 +29,7 @@ export class Findings {
     signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
 
-  /** Ask again if anything has changed since, a little later. */
+  /** Refresh a little later, if anything has changed. */
   update() {
     const state = this.live.experiment.runs.map(({ epoch, status }) => `${epoch}${status}`).join();
     if (state === this.#asked || this.#isAsking) return;
@@ -38,7 +38,7 @@ export class Findings {
     this.#timer = setTimeout(() => this.#ask(state), isFirst || this.live.isOver ? 0 : LEAST_WAIT_MS);
   }
 
-  /** Ask at once: the reader wants something else of the same figures. */
+  /** Refresh at once: the reader has changed a choice. */
   #askAgain() {
     clearTimeout(this.#timer);
     this.#isAsking = true;

@@ -1,4 +1,4 @@
-/** An experiment as it is right now: its runs and all their epochs, kept up to date by its events. */
+/** An experiment's current runs and all their epochs, kept up to date by its event stream. */
 
 import { getJson } from "../common/api.js";
 import { followEvents } from "./stream.js";
@@ -12,7 +12,7 @@ const METRICS = [
   "test_accuracy",
 ];
 const FINAL = ["completed", "failed", "cancelled"];
-/** The last epochs that a run's speed is taken from. */
+/** A run's speed is measured over its last epochs. */
 const RECENT_EPOCHS = 3;
 const RETRY_MS = 5_000;
 
@@ -27,7 +27,7 @@ export class LiveExperiment {
   #isLoading = false;
   #waiting = [];
 
-  /** `onChange` is called after every change, `onTrouble` with what the service could not do, or null again. */
+  /** `onChange` is called after every change, `onTrouble` with the service's error, or null once resolved. */
   constructor(id, { signal, onChange, onTrouble }) {
     this.id = id;
     this.signal = signal;
@@ -35,7 +35,7 @@ export class LiveExperiment {
     this.onTrouble = onTrouble;
   }
 
-  /** Follow it until nothing will change any more. Throws what the API refuses. */
+  /** Follow the experiment until it can no longer change. Throws when the API refuses. */
   follow() {
     const take = (events) => this.#take(events);
     const options = {
@@ -51,7 +51,7 @@ export class LiveExperiment {
     return this.isDeleted || FINAL.includes(this.experiment?.status);
   }
 
-  /** How long the run's last epochs took each; null before the first. */
+  /** Seconds per epoch over the run's last epochs; null before the first. */
   secondsPerEpoch(runId) {
     const seconds = this.#recentSeconds.get(runId) ?? [];
     return seconds.length === 0 ? null : seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
@@ -72,7 +72,7 @@ export class LiveExperiment {
   #replace(experiment) {
     this.experiment = experiment;
     this.#runs = new Map(experiment.runs.map((run, index) => [run.id, index]));
-    // What the stream tells from now on is kept until the epochs before it are there: nothing is missed.
+    // Events are buffered until the earlier epochs have been read: nothing is missed.
     if (!this.#hasHistory) this.#loadHistory();
   }
 
@@ -98,7 +98,7 @@ export class LiveExperiment {
       this.onChange();
     } catch (error) {
       if (this.signal.aborted) return;
-      // Of a lost connection the frame tells.
+      // The frame shows lost connections.
       if (error.status !== 0) this.onTrouble(error);
       const timer = setTimeout(() => this.#loadHistory(), RETRY_MS);
       this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });

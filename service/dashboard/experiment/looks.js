@@ -1,4 +1,4 @@
-/** How a configuration looks, as in the service's own figures: colour by normalization, dashes by penalty. */
+/** Look of configurations, as in the service's figures: colour by normalization, dashes by penalty. */
 
 import { readColor } from "./charts.js";
 import { el } from "../common/dom.js";
@@ -8,9 +8,9 @@ const OTHER_DASH = "longdashdot";
 const MARKERS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "star"];
 
 /**
- * What an experiment's runs share that differ in nothing but their seed, in the order of the runs.
+ * List the configurations of an experiment's runs, in the order of the runs.
  *
- * Those of one normalization and penalty are told apart by their markers.
+ * Those with the same normalization and penalty differ in their markers.
  */
 export function listConfigurations(runs) {
   const found = new Map();
@@ -33,7 +33,7 @@ export function listConfigurations(runs) {
   return [...found.values()];
 }
 
-/** As plotly takes it, in the theme at hand. */
+/** The line style for plotly, in the current theme. */
 export function styleLine({ normalization, penalty, marker }) {
   return {
     color: readColor(`--norm-${normalization}`) || readColor("--quiet"),
@@ -42,7 +42,7 @@ export function styleLine({ normalization, penalty, marker }) {
   };
 }
 
-/** A piece of the configuration's line, for legends and tables. */
+/** A sample of the configuration's line, for legends and tables. */
 export function lineSample({ normalization, penalty }) {
   const dash = penalty in DASHES ? penalty.replace("+", "-") : "other";
   return el("span", { class: `sample norm-${normalization} dash-${dash}`, "aria-hidden": true });

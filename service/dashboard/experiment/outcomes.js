@@ -1,4 +1,4 @@
-/** The signs and words that verdicts are shown with. */
+/** Signs and words of verdicts. */
 
 export const SIGNS = { better: "▲", worse: "▼", no_difference_found: "=", cannot_conclude: "?" };
 export const OUTCOME_WORDS = {

@@ -1,10 +1,10 @@
-/** Configurations in the order of their mean test accuracy, with intervals and what the verdicts say. */
+/** Configurations ranked by mean test accuracy, with intervals and verdicts. */
 
 import { el } from "../common/dom.js";
 import { percent } from "../common/format.js";
 import { lineSample } from "./looks.js";
 
-/** `labels` ranked by the API's `results`, null without figures; `findPair` gives the verdict on two. */
+/** Rank `labels` by the API's `results`; null without data. `findPair` returns the verdict on two. */
 export function makeRanking(labels, { results, findPair, looks }) {
   const rows = labels
     .map((label) => results.find((row) => row.label === label))
@@ -57,7 +57,7 @@ function makeScale(low, high) {
   };
 }
 
-/** What the verdict on the first and this one says of this one. */
+/** Describe the verdict on the leader and this configuration. */
 function describeLead(pair) {
   if (pair === undefined) return null;
   const isBeaten = pair.outcome === "a_better" || pair.outcome === "b_better";

@@ -1,4 +1,4 @@
-/** The table of findings: a row a run, or a row a configuration with the spread over its seeds. */
+/** Results table: a row per run, or a row per configuration with the spread over its seeds. */
 
 import { choice, el, setText } from "../common/dom.js";
 import { fileLink } from "../common/files.js";
@@ -106,7 +106,7 @@ function readSpread({ final_test_accuracy: found }) {
     : `${percent(found.mean)} ± ${points((found.ci_high - found.ci_low) / 2)}`;
 }
 
-/** A column of one of a configuration's summaries; null before the first run is completed. */
+/** A column of one of a configuration's summaries; null before the first run has completed. */
 function summary(title, name, read, figure = "mean") {
   return {
     title,

@@ -1,4 +1,4 @@
-/** An experiment's runs: a bar each, where it stands, how fast it goes, and its files. */
+/** An experiment's runs: a progress bar each, with state, speed and files. */
 
 import { el, progressBar, setProgress, setStatus, setText, statusBadge } from "../common/dom.js";
 import { fileLink } from "../common/files.js";
@@ -16,7 +16,7 @@ export class RunList {
     this.element = el("div", frame, el("ul", { class: "runs" }, items));
   }
 
-  /** `trainSize` is how many images the data set has to train on, with those held out; null if not known. */
+  /** `trainSize` is the number of training images, including held-out ones; null if unknown. */
   update({ trainSize }) {
     const { runs, stalled } = this.live.experiment;
     const together = countTogether(runs);
@@ -29,7 +29,7 @@ export class RunList {
   }
 }
 
-/** How many runs each worker trains at once; an epoch's seconds are one run's share of the device's time. */
+/** Runs that each worker trains at once; an epoch's seconds are one run's share of the device's time. */
 function countTogether(runs) {
   const counts = new Map();
   for (const { status, worker } of runs) {
@@ -77,7 +77,7 @@ class RunRow {
     );
   }
 
-  /** `stalled` is what is said of the whole experiment, and need not be said of each run again. */
+  /** `stalled` is the reason shown for the whole experiment, not repeated for each run. */
   update(run, { stalled, seconds, images, numTogether }) {
     setStatus(this.#badge, run.status);
     setProgress(this.#bar, { status: run.status, progress: run.epoch / run.epochs });
@@ -92,7 +92,7 @@ class RunRow {
   }
 }
 
-/** What is left and how fast the device goes while a run is running; how long it took once it is over. */
+/** Time left and speed while a run is running; its duration once it has ended. */
 function describePace(run, { seconds, images, numTogether }) {
   const { status, epoch, epochs, started_at: from, finished_at: to } = run;
   const speed = seconds && images ? `${whole(Math.round(images / seconds))} images/s` : null;

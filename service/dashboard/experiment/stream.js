@@ -4,17 +4,17 @@ import { openStream } from "../common/api.js";
 import { reportSilence } from "../common/connection.js";
 
 const RECONNECT_MS = 1_000;
-/** The service says something every 15 seconds at least. */
+/** The service sends something at least every 15 seconds. */
 const SILENCE_MS = 40_000;
-/** A hidden tab keeps its connection for so long: a browser has only six for all its tabs. */
+/** A hidden tab keeps its connection this long: a browser has only six for all its tabs. */
 const HIDDEN_MS = 10_000;
 
 /**
- * Hand all events at `path` to `onEvents`, as many together as came together, until one is named in `last`.
+ * Pass all events at `path` to `onEvents`, in the groups in which they arrive, until one is named in `last`.
  *
- * A lost connection is opened again from the last event received. Nothing is asked while the page is hidden.
- * `onTrouble` is told what the service itself could not do, and null once it can. Throws what the API refuses,
- * once and for all.
+ * A lost connection is reopened after the last event received. Nothing is requested while the page is hidden.
+ * `onTrouble` receives the service's own errors, and null once they are resolved. Throws when the API
+ * refuses.
  */
 export async function followEvents(path, { last, signal, onEvents, onTrouble }) {
   let lastEventId = null;
@@ -43,7 +43,7 @@ export async function followEvents(path, { last, signal, onEvents, onTrouble }) 
   }
 }
 
-/** The events of a stream, those of one piece together; a piece that ends none gives an empty list. */
+/** The events of a stream, grouped by chunk; a chunk that completes none gives an empty list. */
 async function* readEvents(body) {
   let text = "";
   for await (const piece of readText(body)) {
@@ -54,7 +54,7 @@ async function* readEvents(body) {
   }
 }
 
-/** Not every browser can iterate over a stream itself. */
+/** Not every browser can iterate over a stream. */
 async function* readText(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   try {
@@ -74,7 +74,7 @@ function parseEvent(block) {
   return { name: fields.event ?? "message", data, id: fields.id };
 }
 
-/** Gives a connection up that has been silent, or hidden, for too long. */
+/** Close a connection that has been silent, or hidden, for too long. */
 class Patience {
   #giveUp = new AbortController();
   #silence;

@@ -1,9 +1,9 @@
-/** From the runs' figures to plotly's traces: a line a run, or the mean of the seeds with its 95 % band. */
+/** Plotly traces from the runs' metrics: a line per run, or the mean of the seeds with its 95 % band. */
 
 import { baseLayout, fade } from "./charts.js";
 import { styleLine } from "./looks.js";
 
-/** Student's t, 0.975 quantile, by degrees of freedom from 1; beyond, what is nearest from above. */
+/** Student's t, 0.975 quantile, by degrees of freedom from 1; beyond the table, the nearest larger value. */
 const T_975 = [
   12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131,
   2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048, 2.045, 2.042,
@@ -12,11 +12,11 @@ const MANY_LINES = 8;
 const FEW_EPOCHS = 15;
 const FEW_BANDS = 4;
 
-/** A metric's title, unit and number format, how a figure becomes a height, and the most that can be. */
+/** Each metric's title, unit, number format, transformation and upper limit. */
 export function describeMetric(metric, { isLog }) {
   const [subset, quantity] = metric.split("_");
   const isAccuracy = quantity === "accuracy";
-  // Accuracies near 100 % lie on top of each other; their errors on a log scale do not.
+  // Accuracies near 100 % overlap; their errors on a log scale do not.
   if (isAccuracy && isLog) {
     return {
       title: `${subset} error`,
@@ -32,7 +32,7 @@ export function describeMetric(metric, { isLog }) {
   return { title: `${subset} loss`, unit: "", read: (value) => value, format: ".4f", most: Infinity };
 }
 
-/** Mean and half width of the 95 % interval of a list of figures; no width for fewer than two. */
+/** Mean and half width of the 95 % interval of a list; no width for fewer than two. */
 export function summarize(values) {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
@@ -42,11 +42,11 @@ export function summarize(values) {
 }
 
 /**
- * One panel: `configurations` are those shown, `curves` the figures by run id.
+ * One panel: `configurations` are those shown, `curves` the metrics by run id.
  *
- * `isMean` shows the means of the runs in `completed` with their bands, and only the others line by line: a
- * mean over fewer and fewer seeds would jump where one ends. Runs of `hiddenSeeds` are left out. `emphasized`
- * is a label whose lines stand out.
+ * `isMean` shows means with bands of the runs in `completed`, and single lines for the others: a mean over
+ * fewer and fewer seeds would jump where one ends. Runs of `hiddenSeeds` are left out. `emphasized`
+ * is the label whose lines stand out.
  */
 export function drawPanel(options) {
   const { metric, configurations, curves, completed, isMean, hiddenSeeds, isLog, emphasized } = options;
@@ -87,15 +87,15 @@ export function drawPanel(options) {
   layout.yaxis = { ...layout.yaxis, type: isLog ? "log" : "linear", ticksuffix: unit, nticks: 6 };
   const range = isLog ? null : findRange(traces, most);
   if (range) layout.yaxis.range = range;
-  // What the reader zoomed into stays when new epochs land; another scale begins anew.
+  // The zoom is kept when new epochs arrive; another scale resets it.
   layout.uirevision = isLog ? "log" : "linear";
   return { traces, layout };
 }
 
 /**
- * The heights to show: all lines, and of the bands what is near them and possible at all.
+ * The range to show: all lines, and the parts of bands that are near them and possible.
  *
- * The intervals of two or three seeds can be wider than everything there is to see.
+ * Intervals of two or three seeds can be wider than everything else.
  */
 function findRange(traces, most) {
   const heights = (wanted) => traces.filter(({ fill }) => Boolean(fill) === wanted).flatMap(({ y }) => y);
@@ -111,7 +111,7 @@ function findRange(traces, most) {
   ];
 }
 
-/** Least and greatest; of more numbers than a call could take, too. */
+/** Minimum and maximum, even of more numbers than one call can take. */
 function findEnds(values) {
   return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [
     Infinity,
@@ -160,7 +160,7 @@ function drawBand(epochs, at, look, isLog) {
     .map((point, index) => ({ ...point, epoch: epochs[index] }))
     .filter(({ margin }) => margin !== null);
   const least = Math.min(...known.map(({ mean }) => mean).filter((mean) => mean > 0));
-  // A log scale has no place for an interval's end below 0.
+  // A log scale cannot show an interval's end below 0.
   const low = known.map(({ mean, margin }) => (isLog ? Math.max(mean - margin, least / 10) : mean - margin));
   const high = known.map(({ mean, margin }) => mean + margin);
   const there = known.map(({ epoch }) => epoch);
@@ -186,7 +186,7 @@ function makeLine(look, { width, opacity, ...trace }) {
   };
 }
 
-/** Plotly reads tags in a name; one that a user wrote has none. */
+/** Escape tags in a name, which plotly would interpret. */
 function escape(text) {
   return text
     .replaceAll("&", "&amp;")

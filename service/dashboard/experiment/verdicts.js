@@ -1,4 +1,4 @@
-/** Which configuration is better, as far as the seeds can tell: a ranking, and a verdict for every pair. */
+/** Verdicts: a ranking, and a verdict for every pair of configurations. */
 
 import { el, fill, note } from "../common/dom.js";
 import { makeFactors } from "./factors.js";
@@ -16,7 +16,7 @@ export class Verdicts {
   #factors = el("div");
   #chosen = null;
 
-  /** `onReference` is called when another pick of pairs is wanted, see `reference`. */
+  /** `onReference` is called when the choice of pairs changes, see `reference`. */
   constructor(configurations, { onReference }) {
     this.looks = new Map(configurations.map((one) => [one.label, one]));
     const options = configurations.map(({ label }) =>
@@ -43,12 +43,12 @@ export class Verdicts {
     fill(this.#ranking, note("empty", "The verdicts come when the first runs are completed."));
   }
 
-  /** The one configuration that all others are compared with; none for every pair. */
+  /** The configuration that all others are compared with; none for every pair. */
   get reference() {
     return this.menu.value || null;
   }
 
-  /** Both as the API gives them: the comparison, and the configurations of the results. */
+  /** Takes the API's comparison and the configurations of its results. */
   update(comparison, results) {
     const pairs = indexPairs(comparison.pairs);
     this.#warn(comparison.warnings);

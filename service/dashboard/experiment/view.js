@@ -1,4 +1,4 @@
-/** One experiment, live: how far it is, its curves, verdicts, results and runs. */
+/** One experiment, live: progress, curves, verdicts, results and runs. */
 
 import { getJson } from "../common/api.js";
 import { Actions } from "./actions.js";
@@ -57,7 +57,7 @@ export function mount(main, { signal, parts: [id] }) {
   }
 
   async function follow() {
-    // Large, and needed soon; should it fail, the charts say so.
+    // Large, and needed soon; if it fails, the charts say so.
     loadPlotly().catch(() => {});
     fill(main, el("h1", {}, `Experiment ${id}`), trouble, note("loading", "Loading…"));
     try {
@@ -155,7 +155,7 @@ class ExperimentView {
     );
   }
 
-  /** How long the rest takes, if the workers that are at it go on as they do. */
+  /** Time left, at the current workers' speed. */
   #describeRest() {
     const { runs } = this.live.experiment;
     const running = runs.filter(({ status }) => status === "running");
@@ -169,7 +169,7 @@ class ExperimentView {
     return `about ${duration((usual * epochs) / numWorkers)} left`;
   }
 
-  /** Tell screen readers of every tenth of the way, not of every epoch. */
+  /** Announce every tenth of the progress, not every epoch. */
   #announce({ id, status, progress }) {
     const sentence = `${status}, ${Math.floor(progress * 10 + 1e-9) * 10}% done`;
     if (sentence === this.#announced) return;
@@ -183,7 +183,7 @@ class ExperimentView {
       this.#trainSize = datasets.find(({ name }) => name === dataset)?.train_size ?? null;
       this.update();
     } catch (error) {
-      // Without it there is no speed to tell; all else goes on.
+      // Without it only the speed is unknown.
       if (!this.signal.aborted) console.info(error.message);
     }
   }

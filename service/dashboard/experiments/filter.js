@@ -1,11 +1,11 @@
-/** What of the experiments is listed: kept in the address, so that it outlives a reload and can be shared. */
+/** Filter of the list, kept in the address, so that it survives a reload and can be shared. */
 
 import { getJson } from "../common/api.js";
 import { el, fill } from "../common/dom.js";
 
 const STATUSES = ["running", "queued", "paused", "completed", "failed", "cancelled"];
 const NAMES = ["search", "status", "dataset"];
-/** Somebody who types has not finished yet. */
+/** Wait until the user has stopped typing. */
 const TYPING_MS = 200;
 
 export class ListFilter {
@@ -50,7 +50,7 @@ export class ListFilter {
     return this.#values.size > 0;
   }
 
-  /** As the end of a request's query. */
+  /** The filter as part of a query string. */
   get query() {
     return this.isActive ? `&${this.#values}` : "";
   }
@@ -68,7 +68,7 @@ export class ListFilter {
   }
 
   #apply() {
-    // Without an entry in the history and without the view being shown anew.
+    // Replaced without a history entry and without reloading the view.
     history.replaceState(null, "", this.isActive ? `#/?${this.#values}` : "#/");
     this.onChange();
   }
@@ -78,7 +78,7 @@ export class ListFilter {
       const { datasets } = await getJson("/datasets", signal);
       this.#offerDatasets(datasets.map(({ name }) => name));
     } catch (error) {
-      // The list below says what is wrong; without names there is nothing to choose from.
+      // The list below shows the error; without names there is nothing to choose from.
       if (!signal.aborted) console.info(error.message);
     }
   }

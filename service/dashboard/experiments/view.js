@@ -1,4 +1,4 @@
-/** The list of experiments, newest first, kept fresh, filtered and searched by the service. */
+/** List of experiments, newest first, kept up to date, filtered and searched by the service. */
 
 import { getJson, writeCurl } from "../common/api.js";
 import { el, failure, fill, note, shellLine } from "../common/dom.js";
@@ -45,7 +45,7 @@ class ExperimentList {
     this.signal = signal;
     this.element = el("div", {}, this.#state, this.#items, this.#more, this.#moreState);
     this.#more.addEventListener("click", () => this.#loadMore());
-    // The next page is there before the end of this one is reached.
+    // Load the next page before the end of this one is reached.
     const nearEnd = new IntersectionObserver(
       (entries) => entries.some(({ isIntersecting }) => isIntersecting) && this.#loadMore(),
       { rootMargin: "600px" },
@@ -64,7 +64,7 @@ class ExperimentList {
     });
   }
 
-  /** Ask for what is shown again; returns when to do so next. */
+  /** Refresh the rows shown; returns when to do so next. */
   async #refresh() {
     const limit = Math.min(this.#shownPages * PAGE_SIZE, MAX_REFRESHED);
     const page = await getJson(`/experiments?limit=${limit}${this.filter.query}`, this.signal);
@@ -117,7 +117,7 @@ class ExperimentList {
     }
   }
 
-  /** Of the stretch that `page` spans, what it no longer has was deleted, or fits the filter no more. */
+  /** Remove rows within the range of `page` that it no longer contains: deleted, or filtered out. */
   #dropMissing({ experiments, next_cursor: nextCursor }) {
     const present = new Set(experiments.map(({ id }) => id));
     const oldest = nextCursor === null ? 0 : Math.min(...present);
@@ -128,7 +128,7 @@ class ExperimentList {
     }
   }
 
-  /** Newest first: before the first row of an older experiment. */
+  /** Insert newest first: before the first row of an older experiment. */
   #insert(id) {
     const row = new ExperimentRow(id);
     const older = Math.max(...[...this.#rows.keys()].filter((known) => known < id));

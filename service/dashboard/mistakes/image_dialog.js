@@ -1,4 +1,4 @@
-/** One test image with the ten probabilities of every run, in a dialog that leads on to its neighbours. */
+/** Dialog of one test image with the ten probabilities of every run, and buttons to its neighbours. */
 
 import { AnswerCards } from "../common/answers.js";
 import { getJson } from "../common/api.js";
@@ -37,7 +37,7 @@ export class ImageDialog {
     signal.addEventListener("abort", shut);
   }
 
-  /** Show the image at `place` among `images`, which are those of GET /experiments/{id}/misclassified. */
+  /** Show the image at `place` among `images` of GET /experiments/{id}/misclassified. */
   open(images, place) {
     this.#images = images;
     this.#place = place;
@@ -82,7 +82,7 @@ export class ImageDialog {
   }
 }
 
-/** A run as the cards take it, by label and seed. */
+/** A run as the prediction cards take it, by label and seed. */
 function describeRun({ label, seed, predicted, ...run }, names) {
   return { ...run, label: `${label}, seed ${seed}`, digit: predicted, class_name: names[predicted] };
 }

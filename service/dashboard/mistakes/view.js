@@ -1,4 +1,4 @@
-/** The test images that an experiment's runs take for something else: across all runs, or one run's own. */
+/** Misclassified test images: across all runs, or of one run. */
 
 import { getJson } from "../common/api.js";
 import { el, failure, field, fill, note, section, setText } from "../common/dom.js";
@@ -157,7 +157,7 @@ class Gallery {
     const words = el("p", { class: "quiet" }, count(answer.num_images, "image"));
     fill(this.state, isEmpty ? note("empty", "No image fits.") : words);
     this.#link();
-    // The one to see first when a further page comes.
+    // The first image of the next page.
     if (offset > 0) tiles[0]?.querySelector("button").focus();
   }
 
@@ -206,7 +206,7 @@ function findMostFrequent(answers) {
   return [...votes].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
 }
 
-/** How many images exactly k runs miss, as bars; those that none misses would dwarf all others. */
+/** Bars of how many images exactly k runs misclassify; k = 0 would dwarf all others. */
 function makeAgreement(agreement) {
   const most = Math.max(...agreement.slice(1), 1);
   const bars = agreement.slice(1).map((images, index) => {

@@ -1,4 +1,4 @@
-/** The fields of a new experiment, each with a sentence, and the request that they mean. */
+/** Form of a new experiment: its fields, each with a hint, and the request they make. */
 
 import { el, fill } from "../common/dom.js";
 import { whole } from "../common/format.js";
@@ -6,7 +6,7 @@ import { whole } from "../common/format.js";
 const NORMALIZATIONS = ["batch", "group", "layer", "instance", "none"];
 const PENALTIES = { none: "none", l1: "L1", l2: "L2", "l1+l2": "L1 + L2" };
 const GRID = "grid";
-/** What is meant where nothing is entered and no preset says otherwise. */
+/** Defaults of fields left empty, where no preset says otherwise. */
 const USUAL = {
   seeds: 1,
   epochs: 25,
@@ -19,7 +19,7 @@ const USUAL = {
   validation_size: "a twelfth of all",
   priority: 0,
 };
-/** Fields of the recipe: title, and what it is in a sentence. */
+/** Fields of the recipe: title and hint. */
 const RECIPE = {
   batch_size: ["Batch size", "Images a training step looks at; batch norm takes its statistics over them."],
   learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there."],
@@ -87,7 +87,7 @@ export class ExperimentForm {
     this.#fit();
   }
 
-  /** The request's body; what is left empty is left to the service. */
+  /** The request's body; empty fields are left to the service. */
   get body() {
     const data = new FormData(this.element);
     const preset = data.get("preset");
@@ -98,14 +98,14 @@ export class ExperimentForm {
     }
     for (const name of ["seeds", "epochs", ...Object.keys(RECIPE)]) {
       const value = data.get(name).trim();
-      // A browser keeps what is no number to itself; the service says what would be right.
+      // The browser hides text that is no number; the service's error says what would be right.
       if (this.element.elements[name].validity.badInput) body[name] = "no number";
       else if (value !== "") body[name] = Number(value);
     }
     return body;
   }
 
-  /** Show what belongs to the preset chosen: the grid's fields, and what an empty field means. */
+  /** Adapt the form to the chosen preset: the grid's fields, and the defaults of empty fields. */
   #fit() {
     const preset = this.presets.get(new FormData(this.element).get("preset"));
     this.#grid.hidden = preset !== undefined;
@@ -123,7 +123,7 @@ function readGrid(data) {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
-  // What is no number goes as it is: the service says what is wrong with it.
+  // Text that is no number is sent as it is: the service says what is wrong with it.
   if (dropout.length > 0)
     grid.dropout = dropout.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
   return grid;
@@ -186,7 +186,7 @@ function text(name, title, sentence, attributes) {
   return described(name, title, sentence, el("input", { type: "text", id: name, name, ...attributes }));
 }
 
-/** A control under its label, above a sentence that explains it. */
+/** A control with its label above and its hint below. */
 function described(id, title, sentence, control) {
   control.setAttribute("aria-describedby", `${id}-hint`);
   const words = el("p", { class: "hint", id: `${id}-hint` }, sentence);

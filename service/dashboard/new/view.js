@@ -1,11 +1,11 @@
-/** A new experiment: how many runs the form means and how long they take is said at once. */
+/** New experiment: the number of runs and the estimated duration follow the form. */
 
 import { getJson, postJson, writeCurl } from "../common/api.js";
 import { el, failure, fill, note, section, setText, shellLine } from "../common/dom.js";
 import { ExperimentForm } from "./form.js";
 import { about, count } from "../common/format.js";
 
-/** Somebody who types has not finished yet. */
+/** Wait until the user has stopped typing. */
 const TYPING_MS = 150;
 
 export function mount(main, { signal }) {
@@ -57,7 +57,7 @@ class NewExperiment {
     this.#plan(0);
   }
 
-  /** Ask the service what the form means; the last question counts. */
+  /** Ask the service for the plan of the form; only the last request counts. */
   #plan(wait) {
     clearTimeout(this.#timer);
     this.#asking.abort();
@@ -104,7 +104,7 @@ class NewExperiment {
   async #submit(event) {
     event.preventDefault();
     this.#button.disabled = true;
-    // Sent again with the same key when its answer was lost, it queues nothing twice.
+    // Sent again with the same key after a lost answer, it queues nothing twice.
     this.#attempt ??= makeKey();
     try {
       const experiment = await postJson("/experiments", this.form.body, this.signal, this.#attempt);
@@ -117,7 +117,7 @@ class NewExperiment {
   }
 }
 
-/** A page that is not served from this machine or over TLS has no `randomUUID`. */
+/** `randomUUID` exists only on this machine's own pages and over TLS. */
 function makeKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, "0"),

@@ -1,4 +1,4 @@
-/** Who works at what, what waits, which versions and data sets there are. */
+/** Workers, queue, versions and data sets. */
 
 import { getJson } from "../common/api.js";
 import { el, failure, fill, note, section, setText } from "../common/dom.js";
@@ -7,7 +7,7 @@ import { poll, troubleLine } from "../common/poll.js";
 
 const WAIT_MS = 3_000;
 const STATUSES = ["running", "queued", "paused", "completed", "failed", "cancelled"];
-/** The queue's head, as far as it is shown. */
+/** Number of queued runs shown. */
 const MAX_LISTED = 5;
 
 export function mount(main, { signal }) {
@@ -52,7 +52,7 @@ class SystemView {
     fill(this.#state, failure(error, again));
   }
 
-  /** Ask for all of it again; returns when to do so next. */
+  /** Refresh everything; returns when to do so next. */
   async refresh() {
     const open = (status) => getJson(`/experiments?status=${status}&limit=${MAX_LISTED}`, this.signal);
     const [system, { workers }, { datasets }, running, queued] = await Promise.all([
@@ -117,12 +117,12 @@ class SystemView {
   #showFacts({ versions, database, device, default_dataset: dataset }) {
     const facts = { ...versions, Database: database, Device: device, "Default data set": dataset };
     const rows = Object.entries(facts).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]);
-    // Built once: what the reader has selected in it stays selected.
+    // Built once, to keep the reader's selection.
     if (this.#facts.childElementCount === 0) fill(this.#facts, rows);
   }
 }
 
-/** `runs` are those that the worker trains, more than one where they share its device. */
+/** `runs` are those that the worker trains, several if they share its device. */
 function workerItem(worker, runs) {
   const busy = runs.length > 0 ? "training" : "idle";
   const state = worker.is_stalled ? "stalled" : worker.is_alive ? busy : "silent";
