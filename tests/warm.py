@@ -17,7 +17,16 @@ from pathlib import Path
 
 from tests.conftest import REPOSITORY
 
-PRELOADED = ["service.app", "worker.__main__", "torch._dynamo", "torch.optim", "plotly", "sklearn.datasets"]
+PRELOADED = [
+    "service.app",
+    "worker.__main__",
+    "torch._dynamo",
+    "torch.optim",
+    "sklearn.datasets",
+    "alembic.command",
+    "uvicorn.protocols.http.h11_impl",
+    "uvicorn.lifespan.on",
+]
 
 _context = multiprocessing.get_context("forkserver")
 

@@ -1,12 +1,16 @@
 """A service on a fresh database, and runs trained for it without waiting for a worker."""
 
+import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from filelock import FileLock
 
 from lab.database.tables import Run
 from lab.settings import Settings
@@ -66,27 +70,50 @@ def train(app: FastAPI, trainer: Trainer) -> Callable[[int], None]:
 
 
 @pytest.fixture(scope="session")
-def trained_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A service with experiment 1: run 1 (batch) and run 2 (instance) completed, run 3 (layer) queued.
+def trained_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with experiment 1: runs 1 (batch) and 2 (instance) completed, run 3 (layer) queued.
 
-    Training it takes a while, so that all tests share it: read from it only.
+    Training takes seconds, so the first process that needs it trains for all that test side by side.
     """
-    folder = tmp_path_factory.mktemp("lab")
-    settings = Settings(
-        database_url=f"sqlite:///{folder}/lab.db", data_dir=folder / "data", default_dataset="digits"
-    )
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    path = folder / "trained.db"
+    with FileLock(folder / "trained.lock"):
+        if not path.exists():
+            unfinished = folder / "unfinished.db"
+            _train(Settings(database_url=f"sqlite:///{unfinished}", data_dir=folder / "data"))
+            unfinished.rename(path)
+    return path
+
+
+def _train(settings: Settings) -> None:
     app = create_app(settings)
     trainer = make_trainer(app)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app) as client:
         configs = [
             {"normalization": "batch", "l2": 1e-3},
             {"normalization": "instance", "affine": False},
             {"normalization": "layer"},
         ]
-        body = {"name": "Three", "configs": configs, "epochs": 6, "batch_size": 32, "schedule": "onecycle"}
-        assert client.post("/experiments", json=body).status_code == 202
-        with app.state.resources.database.transaction() as session:
+        recipe = {"dataset": "digits", "epochs": 6, "batch_size": 32, "schedule": "onecycle"}
+        assert client.post("/experiments", json={"name": "Three", "configs": configs, **recipe}).is_success
+        database = app.state.resources.database
+        with database.transaction() as session:
             job_ids = session.scalars(sa.select(Run.job_id).where(Run.id.in_([1, 2])).order_by(Run.id)).all()
         for job_id in job_ids:
             trainer.perform(str(job_id))
+        with database.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@pytest.fixture(scope="session")
+def trained_client(trained_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A client of a service on the trained database, for tests that only read."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copy(trained_database, folder / "lab.db")
+    settings = Settings(
+        database_url=f"sqlite:///{folder}/lab.db", data_dir=folder / "data", default_dataset="digits"
+    )
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
