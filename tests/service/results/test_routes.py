@@ -100,7 +100,7 @@ class TestFormats:
 
         lines = text.splitlines()
         assert lines[0] == "## A\\_B"
-        assert r"| 50 % & more_\| | 7,940 | 3 | 93.00 ± 8.96 | 3.61 | 90.00 to 97.00 |" in text
+        assert r"| 50 % & more\_\| | 7,940 | 3 | 93.00 ± 8.96 | 3.61 | 90.00 to 97.00 |" in text
         assert "| group | 7,940 | 1 of 3 | 90.00 |" in text
         assert text.index("± is half the 95 % t interval") < text.index("| group | 2 | 7,940 | – |")
         for table in text.split("\n\n"):
