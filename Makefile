@@ -4,8 +4,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One process more than there are cores, since many tests wait for others; each takes over a gigabyte.
-IN_PARALLEL := -n $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1))) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 BENCH_train := training
 BENCH_study := study
 BENCH_accuracy := accuracy
@@ -49,10 +47,10 @@ run: $(VENV)/.installed
 	@$(BIN)/python -m launcher
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(IN_PARALLEL)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(IN_PARALLEL) -m "not slow" -q
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow" -q
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --minutes 5
