@@ -136,19 +136,16 @@ def serve_jobs(
     ``perform`` raises ``StopWork`` to leave its job unfinished; after ``stop`` it must do so, and this call
     waits until it has.
     """
-    is_idle = threading.Event()
-    is_idle.set()
+    # On a busy machine the library takes a second job before it counts the first: that one waits here.
+    one_at_a_time = threading.Lock()
 
     # No limit by the library: ``lab.runs.attempts`` counts attempts.
     @DBOS.workflow(name=WORKFLOW_NAME, max_recovery_attempts=None)
     def train_runs() -> None:
-        if stop.is_set():
-            raise StopWork
-        is_idle.clear()
-        try:
+        with one_at_a_time:
+            if stop.is_set():
+                raise StopWork
             perform(str(DBOS.workflow_id))
-        finally:
-            is_idle.set()
 
     config = DBOSConfig(
         name=APPLICATION_NAME,
@@ -165,6 +162,7 @@ def serve_jobs(
         DBOS.register_queue(QUEUE_NAME, worker_concurrency=1, polling_interval_sec=POLLING_INTERVAL_SECONDS)
         stop.wait()
         logging.getLogger(__name__).info("Stopping: laying down the job at hand.")
-        is_idle.wait()
+        with one_at_a_time:
+            pass  # It has been laid down.
     finally:
         DBOS.destroy(destroy_registry=True)

@@ -1,13 +1,17 @@
 """A worker process that tells on its standard output which jobs it performs.
 
-``python -m tests.lab.queue_worker DATABASE_URL BEHAVIOUR``; it serves from the first line of its standard
+``python -m tests.lab.queue.queue_worker DATABASE_URL BEHAVIOUR`` serves from the first line of its standard
 input until the end of it.
 """
 
+import contextlib
 import faulthandler
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
+
+from dbos import DBOS
 
 from lab.database.engine import Database
 from lab.database.tables import now
@@ -22,6 +26,8 @@ def main() -> None:
     # A test that waits for a line of ours is let go if none ever comes.
     faulthandler.dump_traceback_later(60, exit=True)
     database, behaviour = Database(sys.argv[1]), sys.argv[2]
+    if behaviour == "meet":
+        take_two_at_once()
     stop = threading.Event()
     sys.stdin.readline()
 
@@ -33,6 +39,16 @@ def main() -> None:
     with claim_slot(database) as worker_id:
         take_over(database, worker_id)
         serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
+
+
+def take_two_at_once() -> None:
+    """Have the library take a second job beside the first, as when it counts that one late."""
+    register_queue = DBOS.register_queue
+
+    def register(name: str, **options: Any) -> None:
+        register_queue(name, **{**options, "worker_concurrency": 2})
+
+    DBOS.register_queue = register  # type: ignore[method-assign, assignment]
 
 
 def take_over(database: Database, worker_id: str) -> None:
@@ -48,8 +64,11 @@ def take_over(database: Database, worker_id: str) -> None:
 
 
 def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[str], None]:
-    """What to do with a job once it is told: finish it, fail the first, or hold it until told to stop."""
+    """What to do with a job once it is told: finish it, fail the first, hold it until told to stop, or meet
+    another at work.
+    """
     told: list[str] = []
+    two = threading.Barrier(2)
 
     def perform(job_id: str) -> None:
         print(worker_id, job_id, flush=True)  # noqa: T201
@@ -59,6 +78,10 @@ def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Calla
         if behaviour == "hold":
             stop.wait()
             raise StopWork
+        if behaviour == "meet":
+            with contextlib.suppress(threading.BrokenBarrierError):
+                two.wait(timeout=2)
+                print("two at once", flush=True)  # noqa: T201
 
     return perform
 

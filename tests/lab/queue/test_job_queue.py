@@ -231,6 +231,17 @@ class TestResume:
         assert successor.stop() == []
         assert sorted(read_job_states(database)) == ["SUCCESS", "SUCCESS"]
 
+    def test_second_job_taken_beside_the_first_waits_for_its_end(
+        self, database: Database, submit: Submit, start_worker: StartWorker
+    ) -> None:
+        experiment = submit(2)
+        worker = start_worker("meet")
+        worker.serve()
+        assert sorted(worker.wait_for_job() for _ in experiment.runs) == [
+            ("worker-1", run.id) for run in experiment.runs
+        ]
+        assert worker.stop() == []
+
     def test_job_of_a_killed_worker_is_resumed_by_the_next_that_starts(
         self, database: Database, submit: Submit, start_worker: StartWorker
     ) -> None:
