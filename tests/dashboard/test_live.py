@@ -42,7 +42,7 @@ def test_an_experiment_submitted_by_the_form_is_followed_to_its_end(page: Page, 
     curl = page.locator(".shell code")
     expect(curl).to_contain_text('"seeds":2,"epochs":3')
 
-    page.get_by_role("button", name="Queue it").click()
+    page.get_by_role("button", name="Queue experiment").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("From <the> form")
     # Everything below comes without a reload.
     expect(page.locator(".title .status")).to_have_text("completed")
@@ -59,14 +59,14 @@ def test_the_form_shows_an_error_in_the_api_s_words(
     page.get_by_label("Epochs", exact=True).fill("-1")
     answer = lab.client.post("/experiments", json={"epochs": -1})
     expect(page.get_by_role("alert")).to_contain_text(answer.json()["detail"])
-    expect(page.get_by_role("button", name="Queue it")).to_be_disabled()
+    expect(page.get_by_role("button", name="Queue experiment")).to_be_disabled()
     # What a browser does not take for a number it does not give away either.
     page.get_by_label("Epochs", exact=True).fill("")
     page.get_by_label("Epochs", exact=True).press_sequentially("1e")
     expect(page.get_by_role("alert")).to_contain_text("epochs")
     page.get_by_label("Epochs", exact=True).fill("2")
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.get_by_role("button", name="Queue it")).to_be_enabled()
+    expect(page.get_by_role("button", name="Queue experiment")).to_be_enabled()
     # The browser itself notes the refusal.
     assert all("status of 422" in complaint for complaint in complaints)
     complaints.clear()
@@ -85,7 +85,7 @@ def test_curves_show_what_is_chosen(page: Page, finished: int) -> None:
     seeds.get_by_role("button", name="1").click()
     expect(test_accuracy).to_have_count(2)
     seeds.get_by_role("button", name="0").click()
-    expect(page.get_by_text("Everything is left out; choose something.")).to_be_visible()
+    expect(page.get_by_text("Nothing selected.")).to_be_visible()
     seeds.get_by_role("button", name="0").click()
     seeds.get_by_role("button", name="1").click()
     expect(test_accuracy).to_have_count(4)
@@ -101,7 +101,7 @@ def test_curves_show_what_is_chosen(page: Page, finished: int) -> None:
 def test_results_sort_and_verdicts_explain_themselves(page: Page, finished: int) -> None:
     page.goto(f"/#/experiments/{finished}")
     page.get_by_role("group", name="Rows").get_by_text("By run").click()
-    seeds = page.get_by_role("group", name="A row a run").locator("tbody td:nth-child(2)")
+    seeds = page.get_by_role("group", name="One row per run").locator("tbody td:nth-child(2)")
     expect(seeds).to_have_text(["0", "1", "0", "1"])
     page.get_by_role("button", name="Seed", exact=True).click()
     expect(seeds).to_have_text(["1", "1", "0", "0"])
@@ -179,7 +179,7 @@ def test_a_run_is_followed_paused_and_resumed(page: Page, lab: Processes, compla
     page.get_by_role("button", name="Resume").click()
     expect(status).to_have_text("running")
     lab.client.delete(f"/experiments/{experiment}").raise_for_status()
-    expect(page.get_by_text("It is deleted.")).to_be_visible()
+    expect(page.get_by_role("main").get_by_text("Experiment deleted.")).to_be_visible()
     # The browser itself notes what was asked for between the deletion and the word of it.
     assert all("status of 404" in complaint for complaint in complaints)
     complaints.clear()
@@ -191,7 +191,7 @@ def test_cancelling_and_deleting_are_asked_for_twice(
     experiment = submit(lab, LONG)
     page.goto(f"/#/experiments/{experiment}")
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("dialog").get_by_role("button", name="Let it go on").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it running").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert lab.client.get(f"/experiments/{experiment}").json()["status"] in ("running", "queued")
     page.get_by_role("button", name="Cancel").click()

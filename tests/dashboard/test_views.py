@@ -56,53 +56,53 @@ def draw(page: Page, strokes: Sequence[Sequence[Point]]) -> None:
         page.mouse.up()
 
 
-def answer_of(page: Page, label: str) -> Locator:
-    return page.locator(".answer-card").filter(has=page.get_by_text(label, exact=True))
+def find_card(page: Page, label: str) -> Locator:
+    return page.locator(".prediction-card").filter(has=page.get_by_text(label, exact=True))
 
 
 @pytest.mark.usefixtures("trained")
 class TestDraw:
-    def test_a_seven_is_read_as_a_seven_while_it_is_drawn(self, page: Page) -> None:
+    def test_a_seven_is_predicted_while_it_is_drawn(self, page: Page) -> None:
         page.goto("/#/draw")
-        expect(page.get_by_text("Draw a digit, and they answer here.")).to_be_visible()
+        expect(page.get_by_text("Draw a digit: the predictions appear here.")).to_be_visible()
         draw(page, SEVEN[:1])
-        expect(page.locator(".answer-card")).to_have_count(2)
+        expect(page.locator(".prediction-card")).to_have_count(2)
         draw(page, SEVEN[1:])
 
-        batch = answer_of(page, "batch")
+        batch = find_card(page, "batch")
         expect(batch.locator(".digit")).to_have_text("7")
         expect(batch.locator(".leads")).to_have_attribute("aria-label", re.compile(r"^7: \d+\.\d%$"))
         expect(batch.locator(".ten li")).to_have_count(10)
-        expect(page.get_by_role("img", name="The picture as the networks saw it")).to_be_visible()
+        expect(page.get_by_role("img", name="The networks’ input")).to_be_visible()
 
         page.get_by_role("button", name="Clear").click()
-        expect(page.locator(".answer-card")).to_have_count(0)
+        expect(page.locator(".prediction-card")).to_have_count(0)
         expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
     def test_the_pixels_that_mattered_are_shown_on_demand(self, page: Page) -> None:
         page.goto("/#/draw")
         draw(page, SEVEN)
-        answer_of(page, "batch").get_by_role("button").click()
+        find_card(page, "batch").get_by_role("button").click()
 
-        expect(page.get_by_role("img", name="Which pixels made batch read 7")).to_be_visible()
-        colors = page.locator(".seen canvas").evaluate(
+        expect(page.get_by_role("img", name="Pixels behind the prediction of batch: 7")).to_be_visible()
+        colors = page.locator(".network-input canvas").evaluate(
             "canvas => [...canvas.getContext('2d').getImageData(0, 0, 28, 28).data]"
         )
         pixels = [tuple(colors[i : i + 3]) for i in range(0, len(colors), 4)]
-        assert (0, 0, 0) in pixels, "paper speaks neither for nor against"
-        assert any(blue > red + 60 for red, _, blue in pixels), "nothing speaks for it"
-        answer_of(page, "batch").get_by_role("button").click()
-        expect(page.get_by_role("img", name="The picture as the networks saw it")).to_be_visible()
+        assert (0, 0, 0) in pixels, "paper neither supports nor opposes"
+        assert any(blue > red + 60 for red, _, blue in pixels), "nothing supports the prediction"
+        find_card(page, "batch").get_by_role("button").click()
+        expect(page.get_by_role("img", name="The networks’ input")).to_be_visible()
 
-    def test_a_picture_file_is_read_instead(self, page: Page, digits: Dataset, tmp_path: Path) -> None:
+    def test_a_picture_file_is_predicted_instead(self, page: Page, digits: Dataset, tmp_path: Path) -> None:
         index = int((digits.test.labels == 0).nonzero()[0])
         path = tmp_path / "zero.png"
         Image.fromarray(255 - digits.test.images[index].numpy()).resize((280, 280)).save(path)
         page.goto("/#/draw")
-        page.get_by_label("Who answers").select_option("1: Two normalizations (digits)")
+        page.get_by_label("Experiments").select_option("1: Two normalizations (digits)")
         page.get_by_label("Picture file").set_input_files(path)
 
-        expect(answer_of(page, "batch").locator(".digit")).to_have_text("0")
+        expect(find_card(page, "batch").locator(".digit")).to_have_text("0")
         expect(page.get_by_text("Picture: zero.png")).to_be_visible()
 
     def test_what_is_no_picture_is_refused_in_the_api_s_words(
@@ -130,15 +130,16 @@ class TestMistakes:
         expect(page.get_by_text(re.compile(r"at least one of 2 runs"))).to_be_visible()
         expect(tiles).to_have_count(min(60, known["num_images"]))
 
-        page.get_by_label("Missed by", exact=True).select_option("every run: everyone misses these")
+        page.get_by_label("Misclassified by", exact=True).select_option("every run")
         expect(tiles).to_have_count(len(known["missed_by_every_run"]))
-        page.get_by_label("It is", exact=True).select_option(true)
-        page.get_by_label("Taken for", exact=True).select_option(predicted)
-        expect(tiles.first).to_have_accessible_name(re.compile(rf"^Test image \d+: {true}, .*2 of 2 runs"))
+        page.get_by_label("True class", exact=True).select_option(true)
+        page.get_by_label("Predicted class", exact=True).select_option(predicted)
+        name = re.compile(rf"^Test image \d+: {true} classified as .*2 of 2 runs")
+        expect(tiles.first).to_have_accessible_name(name)
 
         tiles.first.click()
         dialog = page.get_by_role("dialog")
-        expect(dialog.get_by_text("0 of 2 runs read it right.")).to_be_visible()
+        expect(dialog.get_by_text("0 of 2 runs classify it correctly.")).to_be_visible()
         expect(dialog.locator(".ten li")).to_have_count(20)
         expect(dialog.locator(".ten .truth")).to_have_text([true, true])
         page.keyboard.press("Escape")
@@ -147,13 +148,13 @@ class TestMistakes:
     def test_one_run_s_own_come_with_its_confidence(self, page: Page, trained: Processes) -> None:
         own = trained.client.get("/runs/2/misclassified").json()
         page.goto("/#/experiments/1/mistakes")
-        page.get_by_label("Missed by", exact=True).select_option(value="run_id=2")
+        page.get_by_label("Misclassified by", exact=True).select_option(value="run_id=2")
 
         tiles = page.locator(".mistakes .tile")
-        surest = own["misclassified"][0]
-        sure = f"{surest['true']} → {surest['predicted']}"
-        expect(tiles.first).to_contain_text(sure)
-        expect(tiles.first).to_contain_text(re.compile(r"^[^u]*\d+% sure$"))
+        most_confident = own["misclassified"][0]
+        classes = f"{most_confident['true']} → {most_confident['predicted']}"
+        expect(tiles.first).to_contain_text(classes)
+        expect(tiles.first).to_contain_text(re.compile(r"^[^u]*\d+% confident$"))
         if own["num_misclassified"] > 60:
             page.get_by_role("button", name="more of").click()
             expect(tiles).to_have_count(min(120, own["num_misclassified"]))
@@ -188,7 +189,7 @@ class TestAppendix:
         value.press("Control+ArrowRight")
         expect(page.get_by_label("image 1, channel 1, row 1, column 2", exact=True)).to_be_focused()
 
-        page.get_by_role("button", name="The study's sample").click()
+        page.get_by_role("button", name="Study sample").click()
         expect(batch.locator("dd").first).to_have_text("−0.375")
 
     def test_formulas_are_mathml_and_nothing_else_in_them_is_copied(self, page: Page) -> None:

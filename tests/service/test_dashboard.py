@@ -135,6 +135,15 @@ class TestPlotly:
         assert answer.content == PLOTLY_FILE.read_bytes()
 
 
+class TestModules:
+    @pytest.mark.parametrize("path", MODULES, ids=get_name)
+    def test_view_imports_only_its_own_folder_and_common(self, path: Path) -> None:
+        name = str(path.relative_to(DASHBOARD_DIR))
+        allowed = {Path(name).parts[0], "common"}
+        folders = {Path(imported).parts[0] for imported in find_references(name, path.read_text())}
+        assert path.parent == DASHBOARD_DIR or folders <= allowed
+
+
 class TestPolicy:
     @pytest.mark.parametrize("address", ["/", "/dashboard/dashboard.js", "/dashboard/common/dashboard.css"])
     def test_allows_nothing_inline_and_nothing_foreign(self, client: TestClient, address: str) -> None:

@@ -1,7 +1,7 @@
 /** The tensor to type into: its size, the groups, eps, and a field for each value. */
 
 import { BlockGrid, describePlace } from "./blocks.js";
-import { el, field } from "../common/dom.js";
+import { button, el, field } from "../common/dom.js";
 import { MAX_SIZE, readAt, readShape, readValue, resize, shuffle, writeValue } from "./tensor.js";
 
 const STEPPERS = { images: "Images (N)", channels: "Channels (C)", rows: "Rows (H)", columns: "Columns (W)" };
@@ -38,8 +38,8 @@ export class TensorEditor {
       el(
         "div",
         { class: "row" },
-        makeButton("The study's sample", () => this.#replace(this.study)),
-        makeButton("Other numbers", () => this.#replace(shuffle(this.#pixels))),
+        button("Study sample", () => this.#replace(this.study)),
+        button("Random values", () => this.#replace(shuffle(this.#pixels))),
       ),
     );
   }
@@ -126,16 +126,10 @@ export class TensorEditor {
     const buttons = [
       ["−", "Fewer", -1],
       ["+", "More", 1],
-    ].map(([sign, word, by]) =>
-      makeButton(sign, () => change(by), `${word} ${name}`),
-    );
+    ].map(([sign, word, by]) => button(sign, () => change(by), { "aria-label": `${word} ${name}` }));
     this.#counts[name] = { output, buttons };
     return el("div", { class: "stepper" }, el("span", {}, label), buttons[0], output, buttons[1]);
   }
-}
-
-function makeButton(text, onClick, label = null) {
-  return el("button", { type: "button", "aria-label": label, on: { click: onClick } }, text);
 }
 
 function numberField(id, attributes) {

@@ -1,7 +1,7 @@
 /** The four normalizations side by side: which blocks share a mean, and one value normalized. */
 
 import { BlockGrid } from "./blocks.js";
-import { el, setText } from "../common/dom.js";
+import { button, el, setText } from "../common/dom.js";
 import { capitalize, count } from "../common/format.js";
 import { findSet, NORMALIZATIONS, readAt, writeFigure } from "./tensor.js";
 
@@ -30,9 +30,9 @@ export class SharingPanels {
 
   /** Mark the normalization that is worked out. */
   choose(normalization) {
-    for (const [name, { element, button }] of this.#panels) {
+    for (const [name, { element, chooser }] of this.#panels) {
       element.classList.toggle("chosen", name === normalization);
-      button.setAttribute("aria-pressed", String(name === normalization));
+      chooser.setAttribute("aria-pressed", String(name === normalization));
     }
   }
 
@@ -55,21 +55,20 @@ export class SharingPanels {
 
 function makePanel(name, { onPoint, onPick }) {
   const grid = new BlockGrid({
-    label: `What shares a mean in ${name} norm`,
+    label: `Values that share a mean in ${name} norm`,
     isLabelled: false,
     makeCell: () => el("i"),
     onPoint,
     onPick: (place) => onPick(place, name),
   });
-  const choose = () => onPick(null, name);
-  const button = el("button", { type: "button", on: { click: choose } }, `${capitalize(name)} norm`);
+  const chooser = button(`${capitalize(name)} norm`, () => onPick(null, name));
   const figures = Object.fromEntries(["mean", "spread", "after"].map((key) => [key, el("dd")]));
   const before = el("dt");
   const size = el("p", { class: "quiet" });
   const element = el(
     "article",
     { class: "norm-panel", "data-normalization": name },
-    el("h3", {}, button),
+    el("h3", {}, chooser),
     el("p", { class: "rule" }, RULES[name]),
     grid.element,
     el(
@@ -81,5 +80,5 @@ function makePanel(name, { onPoint, onPick }) {
     ),
     size,
   );
-  return { element, grid, button, size, before, ...figures };
+  return { element, grid, chooser, size, before, ...figures };
 }

@@ -1,20 +1,21 @@
 /** The appendix: change a value, and see which others share its mean, and how the statistics change. */
 
 import { getJson, postJson } from "../common/api.js";
-import { el, failure, fill, note, section, setText } from "../common/dom.js";
-import { TensorEditor } from "./editor.js";
+import { choice, el, fail, fill, section, setText } from "../common/dom.js";
 import { capitalize } from "../common/format.js";
+import { LatestRequest, loadInto } from "../common/requests.js";
+import { TensorEditor } from "./editor.js";
 import { SharingPanels } from "./sharing.js";
 import { findSet, NORMALIZATIONS, readAt, writeFigure, writeValue } from "./tensor.js";
 import { Working } from "./working.js";
 
-/** The pause in typing after which the working is asked for. */
-const REST_MS = 200;
+/** Wait until the user has stopped typing. */
+const TYPING_MS = 200;
 const LONGEST_FRACTION = 8;
 const FIRST_PLACE = { image: 0, channel: 0, row: 0, column: 0 };
 const LEAD =
   "Every normalization subtracts the mean μ of a set of values from each of them, and divides by their σ. " +
-  "They differ only in which values make up a set. Point at a value to see what it is averaged with; " +
+  "They differ only in which values make up a set. Point at a value to see which others share its mean; " +
   "change it to see what moves.";
 const NAMES_NOTE = "The study calls channels 1 to 4 blue, green, yellow and brown.";
 
@@ -30,15 +31,14 @@ class Lesson {
   #pointed = null;
   #isSetPointed = false;
   #answer = null;
-  #asked = new AbortController();
-  #rest;
 
   constructor(signal) {
     this.signal = signal;
+    this.request = new LatestRequest(signal);
     const onPoint = (place) => this.#point(place);
     const onPick = (place, name) => this.#pick(place, name);
     this.editor = new TensorEditor({
-      onChange: () => this.#onChange(),
+      onChange: () => this.#ask(TYPING_MS),
       onReshape: () => this.#onReshape(),
       onPoint,
       onPick,
@@ -53,41 +53,37 @@ class Lesson {
     this.element = el("div");
     const catchUp = () => (this.studyNotes ? this.#ask() : this.start());
     window.addEventListener("connection-healed", catchUp, { signal });
-    signal.addEventListener("abort", () => clearTimeout(this.#rest));
+  }
+
+  start() {
+    loadInto(this.element, () => this.#begin(), this.signal);
   }
 
   /** Begin with the study's own sample. */
-  async start() {
-    fill(this.element, note("loading", "Loading…"));
-    try {
-      const { sample, notes } = await getJson("/appendix", this.signal);
-      this.studyNotes = notes;
-      fill(this.element, this.#makeTop(), this.#makeBottom());
-      this.editor.begin(sample.pixels);
-    } catch (error) {
-      if (!this.signal.aborted) fill(this.element, failure(error, () => this.start()));
-    }
+  async #begin() {
+    const { sample, notes } = await getJson("/appendix", this.signal);
+    this.studyNotes = notes;
+    fill(this.element, this.#makeTop(), this.#makeBottom());
+    this.editor.begin(sample.pixels);
   }
 
   #makeTop() {
     const tensor = section("The values", this.editor.element, this.state);
-    return el("div", { class: "lesson" }, tensor, section("Who shares", this.subject, this.panels.element));
+    return el("div", { class: "lesson" }, tensor, section("Shared means", this.subject, this.panels.element));
   }
 
   #makeBottom() {
     const steps = section("Step by step", this.choice, this.working.steps);
     const normalized = section("Normalized", this.working.normalized);
     const results = el("div", {}, normalized, section("All sets", this.sets));
-    return el("div", { class: "lesson-steps" }, steps, results, section("Good to know", this.notes));
+    return el("div", { class: "lesson-steps" }, steps, results, section("Notes", this.notes));
   }
 
   #makeChoice() {
-    const options = NORMALIZATIONS.map((name) => {
-      const input = el("input", { type: "radio", name: "normalization", value: name });
-      input.addEventListener("change", () => this.#pick(null, name));
-      return el("label", {}, input, el("span", {}, capitalize(name)));
-    });
-    return el("div", { class: "choice", role: "radiogroup", "aria-label": "Normalization" }, options);
+    const titles = Object.fromEntries(NORMALIZATIONS.map((name) => [name, capitalize(name)]));
+    const options = choice("Normalization", "normalization", titles, this.#normalization);
+    options.addEventListener("change", ({ target }) => this.#pick(null, target.value));
+    return options;
   }
 
   #onReshape() {
@@ -99,23 +95,14 @@ class Lesson {
     this.#pointed = null;
   }
 
-  #onChange() {
+  #ask(waitMs = 0) {
     this.element.classList.add("is-stale");
-    clearTimeout(this.#rest);
-    this.#rest = setTimeout(() => this.#ask(), REST_MS);
-  }
-
-  async #ask() {
-    this.#asked.abort();
-    this.#asked = new AbortController();
-    const { signal } = this.#asked;
-    try {
-      const answer = await postJson("/appendix", this.editor.request, signal);
-      if (!signal.aborted && !this.signal.aborted) this.#take(answer);
-    } catch (error) {
+    this.request.send((signal) => postJson("/appendix", this.editor.request, signal), {
+      waitMs,
+      show: (answer) => this.#take(answer),
       // The last answer stays on the page, faded: it does not hold for these values.
-      if (!signal.aborted) fill(this.state, failure(error, error.status === 0 && (() => this.#ask())));
-    }
+      refuse: (error) => fail(this.state, error, error.status === 0 && (() => this.#ask())),
+    });
   }
 
   #take(answer) {
@@ -173,7 +160,7 @@ class Lesson {
     }
     const value = writeFigure(readAt(answer.sample.pixels, place));
     const where = `image ${place.image + 1}, channel ${place.channel + 1}`;
-    setText(this.subject, `${value} in ${where} is averaged with what is framed.`);
+    setText(this.subject, `${value} in ${where} shares its mean with the framed values.`);
     for (const row of this.sets.querySelectorAll("[data-set]")) {
       row.classList.toggle("lit", Number(row.dataset.set) === number);
     }

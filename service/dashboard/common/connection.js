@@ -1,6 +1,6 @@
 /** State of the connection to the service, shown once for the whole page. */
 
-import { announce, el, fill, setText } from "./dom.js";
+import { announce, button, el, fill, setText } from "./dom.js";
 
 const WAITS_SECONDS = [1, 2, 4, 8, 15];
 const PROBE_PATIENCE_MS = 5_000;
@@ -52,8 +52,8 @@ async function probe() {
 function countDown() {
   const wait = WAITS_SECONDS[Math.min(failures, WAITS_SECONDS.length - 1)];
   const when = el("span", { "aria-hidden": "true" });
-  const again = el("button", { type: "button", class: "small", on: { click: probe } }, "Try now");
-  const words = el("p", {}, el("strong", {}, "Connection lost. "), "What you see may be old. ", when);
+  const again = button("Try now", probe, { class: "small" });
+  const words = el("p", {}, el("strong", {}, "Connection lost. "), "This page may be out of date. ", when);
   // Unchanged words are read out only once.
   const line = place.querySelector(".lost") ?? el("div", { class: "note failed lost" }, words, again);
   if (!line.isConnected) fill(place, line);
@@ -62,6 +62,6 @@ function countDown() {
 
 function tick(when, seconds) {
   clearTimeout(timer);
-  setText(when, seconds > 0 ? `Trying again in ${seconds} s.` : "Trying again…");
+  setText(when, seconds > 0 ? `Reconnecting in ${seconds} s.` : "Reconnecting…");
   timer = setTimeout(() => (seconds > 0 ? tick(when, seconds - 1) : probe()), seconds > 0 ? 1_000 : 0);
 }

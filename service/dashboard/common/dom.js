@@ -1,6 +1,6 @@
 /** DOM building blocks. Text is always inserted as text nodes: user input is never parsed as HTML. */
 
-/** Make an element: attributes by name, listeners under `on`, then children; null children are skipped. */
+/** Make an element: attributes by name, listeners under `on`, then children as for `fill`. */
 export function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -11,7 +11,7 @@ export function el(tag, attributes = {}, ...children) {
       node.setAttribute(name, value === true ? "" : value);
     }
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  fill(node, ...children);
   return node;
 }
 
@@ -20,9 +20,9 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Replace the children of `node`. */
+/** Replace the children of `node`; those that are null, undefined or false are skipped. */
 export function fill(node, ...children) {
-  node.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
+  node.replaceChildren(...children.flat().filter((child) => (child ?? false) !== false));
 }
 
 /** A message box; kind is empty, loading, failed or warning. */
@@ -32,8 +32,27 @@ export function note(kind, ...children) {
 
 /** An error message, with a button to try again. */
 export function failure(error, retry) {
-  const again = retry && el("button", { type: "button", on: { click: retry } }, "Try again");
-  return note("failed", el("p", {}, error.message), again);
+  return note("failed", el("p", {}, error.message), retry && button("Try again", retry));
+}
+
+/** Show an error in `place`. */
+export function fail(place, error, retry) {
+  fill(place, failure(error, retry));
+}
+
+export function button(text, onClick, attributes = {}) {
+  return el("button", { type: "button", ...attributes, on: { click: onClick } }, text);
+}
+
+/** A button that is pressed or not, at first it is; `onToggle` receives whether it has become so. */
+export function toggle(children, onToggle, attributes) {
+  const press = () => {
+    const isPressed = element.getAttribute("aria-pressed") === "false";
+    element.setAttribute("aria-pressed", isPressed);
+    onToggle(isPressed);
+  };
+  const element = button(children, press, { "aria-pressed": "true", ...attributes });
+  return element;
 }
 
 /** A titled section of a page. */
@@ -61,7 +80,7 @@ export function choice(legend, name, titles, chosen) {
   return el(
     "fieldset",
     {},
-    el("legend", { class: "unseen" }, legend),
+    el("legend", { class: "visually-hidden" }, legend),
     el("div", { class: "choice" }, labels),
   );
 }
@@ -98,18 +117,18 @@ export function announce(text) {
 /** A shell command with a button that copies it. */
 export function shellLine() {
   const code = el("code");
-  const button = el("button", { type: "button", class: "small" }, "Copy");
-  button.addEventListener("click", async () => {
+  const copy = async () => {
     try {
       await navigator.clipboard.writeText(code.textContent);
       announce("Copied");
-      button.textContent = "Copied";
+      setText(copier, "Copied");
     } catch {
       window.getSelection().selectAllChildren(code);
-      button.textContent = "Selected";
+      setText(copier, "Selected");
     }
-    setTimeout(() => setText(button, "Copy"), 2000);
-  });
-  const element = el("div", { class: "shell" }, el("pre", { tabindex: 0 }, code), button);
+    setTimeout(() => setText(copier, "Copy"), 2000);
+  };
+  const copier = button("Copy", copy, { class: "small" });
+  const element = el("div", { class: "shell" }, el("pre", { tabindex: 0 }, code), copier);
   return { element, set: (text) => setText(code, text) };
 }

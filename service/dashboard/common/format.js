@@ -26,7 +26,17 @@ export function decimal(value, digits = 4) {
 
 /** A difference of two fractions in percentage points: -0.0391 → −3.91. */
 export function points(difference) {
-  return decimal(difference === null ? null : difference * 100, 2).replace("-", "−");
+  return decimal(difference && difference * 100, 2).replace("-", "−");
+}
+
+/** The same with its sign: 0.0391 → +3.91. */
+export function signedPoints(difference) {
+  return `${difference > 0 ? "+" : ""}${points(difference)}`;
+}
+
+/** Half the width of an interval of fractions, in percentage points: " ± 0.31", or nothing without one. */
+export function margin({ ci_low: low, ci_high: high }) {
+  return low === null ? "" : ` ± ${points((high - low) / 2)}`;
 }
 
 export function whole(value) {

@@ -1,41 +1,40 @@
 /** Polling that pauses while the tab is hidden. */
 
-import { el, setText } from "./dom.js";
+import { el, fail, setText } from "./dom.js";
 
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 15_000;
 
 /**
- * Call `ask`, and again after as many milliseconds as it returns; null ends it.
+ * Call `refresh`, and again after as many milliseconds as it returns.
  *
- * A hidden tab does not poll, and catches up when shown. When `ask` throws, `onTrouble` receives the error
- * and the wait until the next try, and null once it works again.
+ * A hidden tab does not poll, and catches up when shown. An error is shown in `place` while `isEmpty()`, and
+ * by `trouble`, see below, once there is something to see.
  */
-export function poll(ask, { signal, onTrouble }) {
+export function poll(refresh, { signal, place, isEmpty, trouble }) {
   let timer;
   let isAsking = false;
-  let isOver = false;
   let failures = 0;
 
   async function turn() {
     clearTimeout(timer);
-    if (isAsking || isOver || signal.aborted) return;
+    if (isAsking || signal.aborted) return;
     isAsking = true;
     let wait;
     try {
-      wait = await ask();
+      wait = await refresh();
       failures = 0;
-      onTrouble(null);
+      trouble.show(null);
     } catch (error) {
       if (signal.aborted) return;
       wait = Math.min(FIRST_WAIT_MS * 2 ** failures, LONGEST_WAIT_MS);
       failures += 1;
-      onTrouble(error, wait);
+      if (isEmpty()) fail(place, error, turn);
+      else trouble.show(error, wait);
     } finally {
       isAsking = false;
     }
-    isOver = wait === null;
-    if (!isOver && !document.hidden) timer = setTimeout(turn, wait);
+    if (!document.hidden) timer = setTimeout(turn, wait);
   }
 
   function onVisibility() {
@@ -48,14 +47,14 @@ export function poll(ask, { signal, onTrouble }) {
   turn();
 }
 
-/** A note for `onTrouble` that says what went wrong; lost connections are shown by the frame. */
+/** A note for `poll` that says why the page is not refreshed; lost connections are shown by the frame. */
 export function troubleLine() {
   const element = el("p", { class: "note failed", role: "status", hidden: true });
   function show(error, wait) {
     element.hidden = error === null || error.status === 0;
     if (element.hidden) return;
     const seconds = Math.round(wait / 1000);
-    setText(element, `${error.message} What you see may be old; trying again every ${seconds} seconds.`);
+    setText(element, `${error.message} This page may be out of date; the next try is in ${seconds} seconds.`);
   }
   return { element, show };
 }

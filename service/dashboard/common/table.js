@@ -19,7 +19,7 @@ export class SortableTable {
   constructor({ columns, name }) {
     this.columns = columns;
     this.#headings = columns.map((column) => this.#makeHeading(column));
-    const caption = el("caption", { class: "unseen" }, `${name}; press a heading to sort by it`);
+    const caption = el("caption", { class: "visually-hidden" }, `${name}; press a heading to sort by it`);
     const table = el("table", {}, caption, el("thead", {}, el("tr", {}, this.#headings)), this.#body);
     this.element = el("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": name }, table);
   }

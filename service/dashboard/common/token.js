@@ -11,7 +11,7 @@ export function askForToken(place, onToken) {
     const form = el(
       "form",
       { class: "note warning token" },
-      el("label", { for: "token" }, "This service wants its API token (the value of LAB_API_TOKEN)."),
+      el("label", { for: "token" }, "This service requires its API token (the value of LAB_API_TOKEN)."),
       el("div", { class: "row" }, input, el("button", { class: "primary" }, "Use it in this tab")),
     );
     form.addEventListener("submit", (event) => {

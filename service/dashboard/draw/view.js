@@ -1,10 +1,11 @@
 /** Draw a digit, or upload a picture of one; every completed configuration predicts it meanwhile. */
 
-import { AnswerCards, findConsensus } from "../common/answers.js";
 import { getJson, postForm } from "../common/api.js";
-import { announce, el, failure, field, fill, note, section, setText } from "../common/dom.js";
-import { whole } from "../common/format.js";
-import { SeenPicture } from "./seen.js";
+import { announce, button, el, fail, field, fill, note, section, setText } from "../common/dom.js";
+import { count } from "../common/format.js";
+import { findMostFrequent, PredictionCards } from "../common/prediction_cards.js";
+import { loadInto } from "../common/requests.js";
+import { NetworkInput } from "./network_input.js";
 import { Sketch } from "./sketch.js";
 
 /** Shortest time between two requests while the pen moves. */
@@ -19,8 +20,8 @@ export function mount(main, { signal }) {
 }
 
 class Desk {
-  #file = null; // a picture given, or null when the sheet is what counts
-  #explained = null; // the run whose reasons are asked for
+  #file = null; // an uploaded picture, or null to predict the sheet
+  #explained = null; // the run whose prediction is explained
   #asked = new AbortController();
   #isAsking = false;
   #isStale = false;
@@ -29,8 +30,8 @@ class Desk {
   constructor(signal) {
     this.signal = signal;
     this.sketch = new Sketch({ onInk: () => this.#onInk(), onLift: () => this.#onLift() });
-    this.seen = new SeenPicture();
-    this.cards = new AnswerCards({ onExplain: (model) => this.#explain(model) });
+    this.networkInput = new NetworkInput();
+    this.cards = new PredictionCards({ onExplain: (model) => this.#explain(model) });
     this.state = el("div");
     this.warnings = el("div");
     this.consensus = el("div", { class: "consensus", hidden: true });
@@ -39,31 +40,30 @@ class Desk {
     this.source = el("p", { class: "quiet" });
     this.input = el("input", { type: "file", id: "file", accept: "image/*" });
     this.sheet = el("div", { class: "sheet" }, this.sketch.element);
-    this.undo = el("button", { type: "button", on: { click: () => this.#undo() } }, "Undo");
-    this.clear = el("button", { type: "button", on: { click: () => this.#clear() } }, "Clear");
+    this.undo = button("Undo", () => this.#undo());
+    this.clear = button("Clear", () => this.#clear());
     this.element = el(
       "div",
       { class: "desk" },
       this.#makeSheet(),
-      section("What they saw", this.seen.element),
+      section("Network input", this.networkInput.element),
       section("Or a picture", this.#makeUpload(), this.source),
-      this.#makeAnswers(),
+      this.#makePredictions(),
     );
     this.#listen();
     this.#showState();
   }
 
   /** Check for trained networks, to say so before anything is drawn if there are none. */
-  async start() {
-    fill(this.state, note("loading", "Looking for trained networks…"));
-    try {
-      const { experiments } = await getJson(`/experiments?limit=${LISTED_EXPERIMENTS}`, this.signal);
-      const trained = experiments.filter(({ num_runs_by_status: runs }) => runs.completed > 0);
-      fill(this.experiments, this.everyone, trained.map(describeExperiment));
-      this.#invite(trained.length > 0 || experiments.length === LISTED_EXPERIMENTS);
-    } catch (error) {
-      if (!this.signal.aborted) fill(this.state, failure(error, () => this.start()));
-    }
+  start() {
+    loadInto(this.state, () => this.#findNetworks(), this.signal);
+  }
+
+  async #findNetworks() {
+    const { experiments } = await getJson(`/experiments?limit=${LISTED_EXPERIMENTS}`, this.signal);
+    const trained = experiments.filter(({ num_runs_by_status: runs }) => runs.completed > 0);
+    fill(this.experiments, this.everyone, trained.map(describeExperiment));
+    this.#invite(trained.length > 0 || experiments.length === LISTED_EXPERIMENTS);
   }
 
   #makeSheet() {
@@ -75,10 +75,10 @@ class Desk {
     return el("div", {}, field("Picture file instead of a drawing", this.input), hint);
   }
 
-  #makeAnswers() {
-    const who = field("Who answers", this.experiments);
-    const part = section("Answers", this.consensus, this.state, this.cards.element, this.warnings, who);
-    part.classList.add("answering");
+  #makePredictions() {
+    const menu = field("Experiments", this.experiments);
+    const part = section("Predictions", this.consensus, this.state, this.cards.element, this.warnings, menu);
+    part.classList.add("predictions");
     return part;
   }
 
@@ -94,10 +94,10 @@ class Desk {
     signal.addEventListener("abort", () => this.#asked.abort());
   }
 
-  #invite(canRead) {
+  #invite(canPredict) {
     const queue = el("a", { href: "#/new" }, "Queue an experiment");
-    const none = note("empty", "No run has finished training yet, so nobody can read. ", queue, ".");
-    fill(this.state, canRead ? note("empty", "Draw a digit, and they answer here.") : none);
+    const none = note("empty", "No run is completed yet, so there is nothing to predict with. ", queue, ".");
+    fill(this.state, canPredict ? note("empty", "Draw a digit: the predictions appear here.") : none);
   }
 
   #drop(event) {
@@ -146,7 +146,7 @@ class Desk {
     this.#explained = null;
     this.input.value = "";
     this.sketch.clear();
-    this.seen.clear();
+    this.networkInput.clear();
     this.cards.clear();
     this.consensus.hidden = true;
     fill(this.warnings);
@@ -172,13 +172,13 @@ class Desk {
     this.#isAsking = true;
     while (this.#isStale && this.#isReady && !this.signal.aborted) {
       this.#isStale = false;
-      await this.#read(this.#asked.signal);
+      await this.#predict(this.#asked.signal);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     this.#isAsking = false;
   }
 
-  async #read(signal) {
+  async #predict(signal) {
     const isLifted = this.#isLifted;
     this.#isLifted = false;
     try {
@@ -188,8 +188,8 @@ class Desk {
       fill(this.warnings, answer.warnings.map((sentence) => el("p", { class: "quiet" }, sentence)));
       this.cards.show(answer.models);
       this.#showConsensus(answer.models, isLifted);
-      if (this.#explained === null) await this.seen.show(answer.preprocessing);
-      else await this.#showReasons(signal);
+      if (this.#explained === null) await this.networkInput.show(answer.preprocessing);
+      else await this.#showSaliency(signal);
     } catch (error) {
       if (!signal.aborted) this.#refuse(error);
     }
@@ -204,24 +204,24 @@ class Desk {
   }
 
   #showConsensus(models, isLifted) {
-    const { name, count, total } = findConsensus(models);
-    const words = `read by ${count} of ${whole(total)} configuration${total === 1 ? "" : "s"}`;
-    fill(this.consensus, el("strong", { class: "digit" }, name), el("span", { class: "quiet" }, words));
+    const { value, number } = findMostFrequent(models.map(({ class_name: name }) => name));
+    const words = `predicted by ${number} of ${count(models.length, "configuration")}`;
+    fill(this.consensus, el("strong", { class: "digit" }, value), el("span", { class: "quiet" }, words));
     this.consensus.hidden = false;
-    if (isLifted) announce(`${name}, ${words}.`);
+    if (isLifted) announce(`${value}, ${words}.`);
   }
 
   #explain(model) {
     this.#explained = model;
     this.cards.markExplained(model?.run_id ?? null);
-    if (model !== null) this.seen.element.scrollIntoView({ block: "nearest" });
+    if (model !== null) this.networkInput.element.scrollIntoView({ block: "nearest" });
     this.#ask();
   }
 
-  async #showReasons(signal) {
+  async #showSaliency(signal) {
     const form = await this.#fillForm({ run_id: this.#explained.run_id });
     const answer = await postForm("/predict/saliency", form, signal);
-    if (!signal.aborted) await this.seen.explain(answer);
+    if (!signal.aborted) await this.networkInput.explain(answer);
   }
 
   #refuse(error) {
@@ -231,7 +231,7 @@ class Desk {
     fill(this.warnings);
     // A refused picture would be refused again.
     const mayPass = error.status === 0 || error.status >= 500;
-    fill(this.state, failure(error, mayPass && (() => this.#ask())));
+    fail(this.state, error, mayPass && (() => this.#ask()));
     if (error.code !== "no_trained_model") return;
     this.state.append(el("p", {}, el("a", { href: "#/new" }, "Queue an experiment")));
   }

@@ -1,7 +1,7 @@
 /** Pause, resume, cancel, delete; irreversible actions ask for confirmation. */
 
 import { postJson, removeAt } from "../common/api.js";
-import { announce, el, failure, fill } from "../common/dom.js";
+import { announce, button, el, fail, fill } from "../common/dom.js";
 
 const OPEN = ["queued", "running", "paused"];
 
@@ -12,12 +12,10 @@ export class Actions {
     this.id = id;
     this.onDone = onDone;
     this.onDeleted = onDeleted;
-    const button = (text, listener, kind = null) =>
-      el("button", { type: "button", class: kind, on: { click: listener } }, text);
     this.pause = button("Pause", () => this.#post("pause"));
-    this.resume = button("Resume", () => this.#post("resume"), "primary");
+    this.resume = button("Resume", () => this.#post("resume"), { class: "primary" });
     this.cancel = button("Cancel", () => this.#cancel());
-    this.remove = button("Delete", () => this.#remove(), "danger");
+    this.remove = button("Delete", () => this.#remove(), { class: "danger" });
     const buttons = [this.resume, this.pause, this.cancel, this.remove];
     this.element = el("div", { class: "actions" }, el("div", { class: "row" }, buttons), this.#failure);
   }
@@ -35,28 +33,25 @@ export class Actions {
       this.onDone(await postJson(`/experiments/${this.id}/${action}`));
       announce(`Asked to ${action}.`);
     } catch (error) {
-      fill(
-        this.#failure,
-        failure(error, () => this.#post(action)),
-      );
+      fail(this.#failure, error, () => this.#post(action));
     }
   }
 
   async #cancel() {
-    const words = "Its unfinished runs stop for good. What was measured stays.";
-    const options = { title: `Cancel “${this.name}”?`, words, yes: "Cancel it", no: "Let it go on" };
+    const words = "Its unfinished runs cannot be resumed. Measured results are kept.";
+    const options = { title: `Cancel “${this.name}”?`, words, yes: "Cancel it", no: "Keep it running" };
     if (await confirm(options)) await this.#post("cancel");
   }
 
   async #remove() {
-    const words = "Its runs, figures and trained weights are gone for good.";
+    const words = "Its runs, figures and trained weights cannot be restored.";
     const options = { title: `Delete “${this.name}”?`, words, yes: "Delete it", no: "Keep it" };
     if (!(await confirm(options))) return;
     try {
       await removeAt(`/experiments/${this.id}`);
       this.onDeleted();
     } catch (error) {
-      fill(this.#failure, failure(error));
+      fail(this.#failure, error);
     }
   }
 }

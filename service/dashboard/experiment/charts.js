@@ -1,6 +1,6 @@
 /** Plotly, loaded with the first chart, and the common look of all charts. */
 
-import { el, failure, fill, note } from "../common/dom.js";
+import { el, fail, fill, note } from "../common/dom.js";
 
 const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false };
 
@@ -84,11 +84,7 @@ export class Chart {
       this.#isDrawn = true;
       if (this.signal.aborted) plotly.purge(this.#canvas);
     } catch (error) {
-      if (this.signal.aborted) return;
-      fill(
-        this.#state,
-        failure(error, () => this.draw(describe)),
-      );
+      if (!this.signal.aborted) fail(this.#state, error, () => this.draw(describe));
     }
   }
 }

@@ -1,9 +1,9 @@
 /** Live curves: four panels, with a legend to choose the configurations. */
 
 import { Chart } from "./charts.js";
-import { choice, el, fill, setText } from "../common/dom.js";
+import { choice, el, setText, toggle } from "../common/dom.js";
 import { capitalize, percent } from "../common/format.js";
-import { lineSample, listConfigurations } from "./looks.js";
+import { lineSample, listConfigurations } from "./line_styles.js";
 import { describeMetric, drawPanel, summarize } from "./traces.js";
 
 const PANELS = ["train_accuracy", "test_accuracy", "train_loss", "test_loss"];
@@ -26,12 +26,9 @@ export class CurvesPanel {
     this.isMean = this.hasSeeds;
     this.seeds = new SeedChips(live.experiment.runs, (seed, isShown) => this.#toggleSeed(seed, isShown));
     this.seeds.element.hidden = this.isMean;
-    this.panels = PANELS.map((metric) => makePanel(metric, signal, (panel) => this.#enlarge(panel)));
-    this.grid = el(
-      "div",
-      { class: "panels", hidden: true },
-      this.panels.map(({ element }) => element),
-    );
+    this.panels = PANELS.map((metric) => makePanel(metric, signal));
+    const panels = this.panels.map(({ element }) => element);
+    this.grid = el("div", { class: "panels", hidden: true }, panels);
     this.legend = new Legend(this.configurations, {
       onToggle: (labels, isShown) => this.#toggle(labels, isShown),
       onEmphasize: (label) => this.#emphasize(label),
@@ -59,19 +56,13 @@ export class CurvesPanel {
   }
 
   #makeControls() {
-    const log = el("button", { type: "button", class: "chip", "aria-pressed": "false" }, "Log scale");
-    log.classList.add("plain");
-    log.addEventListener("click", () => {
-      this.#isLog = !this.#isLog;
-      log.setAttribute("aria-pressed", this.#isLog);
+    const onLog = (isLog) => {
+      this.#isLog = isLog;
       this.#draw();
-    });
-    const mode = choice(
-      "Lines",
-      "lines",
-      { mean: "Mean ± 95 %", runs: "Every run" },
-      this.isMean ? "mean" : "runs",
-    );
+    };
+    const log = toggle("Log scale", onLog, { class: "chip plain", "aria-pressed": "false" });
+    const titles = { mean: "Mean ± 95%", runs: "Every run" };
+    const mode = choice("Lines", "lines", titles, this.isMean ? "mean" : "runs");
     mode.addEventListener("change", ({ target }) => {
       this.isMean = target.value === "mean";
       this.seeds.element.hidden = this.isMean;
@@ -102,26 +93,16 @@ export class CurvesPanel {
     this.update();
   }
 
-  #enlarge(panel) {
-    const isWide = panel.element.classList.toggle("is-wide");
-    panel.button.setAttribute("aria-pressed", isWide);
-    // Plotly resizes only when the window does.
-    window.dispatchEvent(new Event("resize"));
-  }
-
   #draw() {
     this.#drawnAt = performance.now();
     const { curves } = this.live;
     const isEmpty = [...curves.values()].every(({ epochs }) => epochs.length === 0);
     const configurations = this.configurations.filter(({ label }) => !this.#hidden.has(label));
-    const isLeftOut = !this.isMean && this.#hiddenSeeds.size === this.seeds.count;
-    this.#state.hidden = !isEmpty && configurations.length > 0 && !isLeftOut;
+    const isHidden = !this.isMean && this.#hiddenSeeds.size === this.seeds.count;
+    this.#state.hidden = !isEmpty && configurations.length > 0 && !isHidden;
     this.grid.hidden = !this.#state.hidden;
     if (!this.#state.hidden) {
-      const words = isEmpty
-        ? "The curves begin with the first epoch."
-        : "Everything is left out; choose something.";
-      return setText(this.#state, words);
+      return setText(this.#state, isEmpty ? "The curves begin with the first epoch." : "Nothing selected.");
     }
     const { runs } = this.live.experiment;
     const options = {
@@ -141,21 +122,20 @@ export class CurvesPanel {
   }
 }
 
-function makePanel(metric, signal, onEnlarge) {
+function makePanel(metric, signal) {
   const title = capitalize(metric.replace("_", " "));
   const heading = el("h3", {}, title);
   const chart = new Chart({ label: `${title} by epoch; the figures are in the table of results`, signal });
-  const button = el("button", { type: "button", class: "enlarge", "aria-pressed": "false" });
-  button.setAttribute("aria-label", `Enlarge ${title.toLowerCase()}`);
-  const element = el(
-    "div",
-    { class: "panel" },
-    el("div", { class: "panel-head" }, heading, button),
-    chart.element,
-  );
-  const panel = { metric, chart, heading, button, element };
-  button.addEventListener("click", () => onEnlarge(panel));
-  return panel;
+  const onEnlarge = (isWide) => {
+    element.classList.toggle("is-wide", isWide);
+    // Plotly resizes only when the window does.
+    window.dispatchEvent(new Event("resize"));
+  };
+  const label = `Enlarge ${title.toLowerCase()}`;
+  const enlarge = toggle("", onEnlarge, { class: "enlarge", "aria-pressed": "false", "aria-label": label });
+  const head = el("div", { class: "panel-head" }, heading, enlarge);
+  const element = el("div", { class: "panel" }, head, chart.element);
+  return { metric, chart, heading, element };
 }
 
 /** Choice of seeds, where every run is a line. */
@@ -163,15 +143,9 @@ class SeedChips {
   constructor(runs, onToggle) {
     const seeds = [...new Set(runs.map(({ seed }) => seed))].sort((a, b) => a - b);
     this.count = seeds.length;
-    const chips = seeds.map((seed) => {
-      const chip = el("button", { type: "button", class: "chip plain", "aria-pressed": "true" }, String(seed));
-      chip.addEventListener("click", () => {
-        const isShown = chip.getAttribute("aria-pressed") === "false";
-        chip.setAttribute("aria-pressed", isShown);
-        onToggle(seed, isShown);
-      });
-      return chip;
-    });
+    const chips = seeds.map((seed) =>
+      toggle(String(seed), (isShown) => onToggle(seed, isShown), { class: "chip plain" }),
+    );
     const name = el("span", { class: "quiet" }, "Seeds");
     this.element = el("div", { class: "chips", role: "group", "aria-label": "Seeds" }, name, chips);
   }
@@ -186,13 +160,10 @@ class Legend {
     const names = [...new Set(configurations.map(({ normalization }) => normalization))];
     for (const name of names) this.#groups.set(name, this.#makeGroup(name, onToggle));
     for (const one of configurations) this.#entries.set(one.label, makeEntry(one, onToggle, onEmphasize));
-    const chips = el("div", { class: "chips", role: "group", "aria-label": "Normalizations" });
-    fill(chips, [...this.#groups.values()]);
-    const list = el(
-      "ul",
-      { class: "entries" },
-      [...this.#entries.values()].map(({ element }) => element),
-    );
+    const group = { class: "chips", role: "group", "aria-label": "Normalizations" };
+    const chips = el("div", group, [...this.#groups.values()]);
+    const entries = [...this.#entries.values()].map(({ button }) => el("li", {}, button));
+    const list = el("ul", { class: "entries" }, entries);
     this.element = el("div", { class: "legend" }, names.length > 1 && chips, list);
   }
 
@@ -209,33 +180,28 @@ class Legend {
 
   show(hidden) {
     for (const [label, { button }] of this.#entries) button.setAttribute("aria-pressed", !hidden.has(label));
-    for (const [name, chip] of this.#groups)
+    for (const [name, chip] of this.#groups) {
       chip.setAttribute("aria-pressed", !this.#labels(name).every((label) => hidden.has(label)));
+    }
   }
 
   #labels(name) {
-    return this.configurations
-      .filter(({ normalization }) => normalization === name)
-      .map(({ label }) => label);
+    const same = this.configurations.filter(({ normalization }) => normalization === name);
+    return same.map(({ label }) => label);
   }
 
   #makeGroup(name, onToggle) {
-    const chip = el("button", { type: "button", class: "chip", "aria-pressed": "true" });
-    fill(chip, el("span", { class: `swatch norm-${name}` }), name);
-    chip.addEventListener("click", () =>
-      onToggle(this.#labels(name), chip.getAttribute("aria-pressed") === "false"),
-    );
-    return chip;
+    const children = [el("span", { class: `swatch norm-${name}` }), name];
+    return toggle(children, (isShown) => onToggle(this.#labels(name), isShown), { class: "chip" });
   }
 }
 
 function makeEntry(configuration, onToggle, onEmphasize) {
   const { label } = configuration;
   const figure = el("span", { class: "figure" }, "–");
-  const button = el("button", { type: "button", class: "entry", "aria-pressed": "true" });
-  fill(button, lineSample(configuration), el("span", { class: "name" }, label), figure);
-  button.addEventListener("click", () => onToggle([label], button.getAttribute("aria-pressed") === "false"));
+  const children = [lineSample(configuration), el("span", { class: "name" }, label), figure];
+  const button = toggle(children, (isShown) => onToggle([label], isShown), { class: "entry" });
   for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => onEmphasize(label));
   for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => onEmphasize(null));
-  return { element: el("li", {}, button), button, figure };
+  return { button, figure };
 }

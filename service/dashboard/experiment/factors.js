@@ -1,8 +1,8 @@
 /** The factors of a grid one by one: does each matter, and which of its levels is better? */
 
 import { el } from "../common/dom.js";
-import { capitalize, percent, points } from "../common/format.js";
-import { SIGNS } from "./outcomes.js";
+import { capitalize, margin, percent, points } from "../common/format.js";
+import { isDecided, SIGNS } from "./verdict_words.js";
 
 /** Takes `factors` of the API's comparison; returns null if there are none. */
 export function makeFactors(factors) {
@@ -19,8 +19,8 @@ export function makeFactors(factors) {
 
 function makeFactor(name, averages, overall) {
   const [{ averaged_over: settings }] = averages;
-  const over =
-    settings.length > 1 ? `averaged over ${settings.length} settings of the rest` : "all else the same";
+  const isAveraged = settings.length > 1;
+  const over = isAveraged ? `averaged over ${settings.length} settings of the rest` : "all else equal";
   return el(
     "div",
     { class: "factor" },
@@ -38,17 +38,16 @@ function describeOverall({ verdict, level_means: means }) {
 }
 
 /** The better level comes first, so that every difference is positive. */
-function makeEffect({ a_level: a, b_level: b, difference, ci_low: low, ci_high: high, outcome, verdict }) {
+function makeEffect(effect) {
+  const { a_level: a, b_level: b, difference, outcome, verdict } = effect;
   const [first, second, size] = (difference ?? 0) < 0 ? [b, a, -difference] : [a, b, difference];
-  const isFound = outcome === "a_better" || outcome === "b_better";
-  const name = isFound ? "better" : outcome;
-  const margin = low === null ? "" : ` ± ${points((high - low) / 2)}`;
+  const name = isDecided(outcome) ? "better" : outcome;
   return el(
     "li",
     { title: verdict },
     el("span", { class: `pair ${name}`, "aria-hidden": true }, SIGNS[name]),
     el("span", { class: "name" }, `${first} over ${second}`),
-    el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin}`),
-    el("span", { class: "unseen" }, `: ${verdict}`),
+    el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin(effect)}`),
+    el("span", { class: "visually-hidden" }, `: ${verdict}`),
   );
 }

@@ -2,7 +2,7 @@
 
 import { getJson } from "../common/api.js";
 import { el, field, fill } from "../common/dom.js";
-import { fileLink } from "../common/files.js";
+import { fileLink } from "../common/downloads.js";
 
 const FORMATS = ["png", "svg", "pdf"];
 const OVERVIEW = { name: "overview", title: "All curves" };
@@ -14,15 +14,9 @@ export class FigureFiles {
   constructor(id, signal) {
     this.id = id;
     this.links = FORMATS.map((format) => [format, fileLink(format.toUpperCase(), "")]);
-    const curves = fileLink("Curves as JSON", `/experiments/${id}/curves`, {
-      name: `experiment-${id}-curves.json`,
-    });
-    const links = el(
-      "p",
-      { class: "links" },
-      this.links.map(([, link]) => link),
-      curves,
-    );
+    const name = `experiment-${id}-curves.json`;
+    const curves = fileLink("Curves as JSON", `/experiments/${id}/curves`, { name });
+    const links = el("p", { class: "links" }, this.links.map(([, link]) => link), curves);
     this.element = el("div", { class: "row figure-files" }, field("Figure as a file", this.#menu), links);
     this.#menu.addEventListener("change", () => this.#point());
     this.#point();
@@ -38,10 +32,7 @@ export class FigureFiles {
   async #load(signal) {
     try {
       const { plots } = await getJson(`/experiments/${this.id}/plots`, signal);
-      fill(
-        this.#menu,
-        plots.map(({ name, title }) => el("option", { value: name }, title)),
-      );
+      fill(this.#menu, plots.map(({ name, title }) => el("option", { value: name }, title)));
       this.#point();
     } catch (error) {
       // The overview is available all the same.

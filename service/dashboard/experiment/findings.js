@@ -1,8 +1,8 @@
 /** Results and verdicts, refreshed as runs end and, less often, as epochs arrive. */
 
 import { getJson } from "../common/api.js";
-import { el, failure, fill, section } from "../common/dom.js";
-import { listConfigurations } from "./looks.js";
+import { el, fail, fill, section } from "../common/dom.js";
+import { listConfigurations } from "./line_styles.js";
 import { ResultsPanel } from "./results.js";
 import { Verdicts } from "./verdicts.js";
 
@@ -60,11 +60,7 @@ export class Findings {
       this.#asked = state;
       fill(this.#failure);
     } catch (error) {
-      if (this.signal.aborted) return;
-      fill(
-        this.#failure,
-        failure(error, () => this.update()),
-      );
+      if (!this.signal.aborted) fail(this.#failure, error, () => this.update());
     } finally {
       this.#isAsking = false;
     }

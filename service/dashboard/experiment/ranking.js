@@ -1,11 +1,12 @@
 /** Configurations ranked by mean test accuracy, with intervals and verdicts. */
 
 import { el } from "../common/dom.js";
-import { percent } from "../common/format.js";
-import { lineSample } from "./looks.js";
+import { count, margin, percent } from "../common/format.js";
+import { lineSample } from "./line_styles.js";
+import { isDecided } from "./verdict_words.js";
 
 /** Rank `labels` by the API's `results`; null without data. `findPair` returns the verdict on two. */
-export function makeRanking(labels, { results, findPair, looks }) {
+export function makeRanking(labels, { results, findPair, styles }) {
   const rows = labels
     .map((label) => results.find((row) => row.label === label))
     .filter((row) => row?.final_test_accuracy)
@@ -16,34 +17,30 @@ export function makeRanking(labels, { results, findPair, looks }) {
   const scale = makeScale(Math.min(...ends), Math.min(1, Math.max(...ends)));
   const items = rows.map((row, place) => {
     const remark = place === 0 ? null : describeLead(findPair(rows[0].label, row.label));
-    return rankedItem(row, { look: looks.get(row.label), scale, remark });
+    return rankedItem(row, { lineStyle: styles.get(row.label), scale, remark });
   });
   const axis = el("p", { class: "scale quiet" }, el("span", {}, scale.from), el("span", {}, scale.to));
   return el("div", {}, el("ol", { class: "ranking" }, items), axis);
 }
 
-function rankedItem({ label, mean, n, ci_low: low, ci_high: high }, { look, scale, remark }) {
-  const whisker = el("span", { class: `whisker norm-${look?.normalization}`, "aria-hidden": true });
+function rankedItem({ label, mean, n, ...interval }, { lineStyle, scale, remark }) {
+  const { ci_low: low, ci_high: high } = interval;
+  const whisker = el("span", { class: `whisker norm-${lineStyle?.normalization}`, "aria-hidden": true });
   whisker.style.setProperty("--low", scale.at(low ?? mean));
   whisker.style.setProperty("--high", scale.at(high ?? mean));
   whisker.style.setProperty("--mean", scale.at(mean));
-  const margin = low === null ? "" : ` ± ${((high - low) * 50).toFixed(2)}`;
   return el(
     "li",
     {},
     el(
       "div",
       { class: "ranked" },
-      look && lineSample(look),
+      lineStyle && lineSample(lineStyle),
       el("span", { class: "name" }, label),
-      el("span", { class: "figure strong" }, `${percent(mean)}${margin}`),
+      el("span", { class: "figure strong" }, `${percent(mean)}${margin(interval)}`),
     ),
     whisker,
-    el(
-      "span",
-      { class: "remark quiet" },
-      [n === 1 ? "1 seed" : `${n} seeds`, remark].filter(Boolean).join(" · "),
-    ),
+    el("span", { class: "remark quiet" }, [count(n, "seed"), remark].filter(Boolean).join(" · ")),
   );
 }
 
@@ -60,6 +57,5 @@ function makeScale(low, high) {
 /** Describe the verdict on the leader and this configuration. */
 function describeLead(pair) {
   if (pair === undefined) return null;
-  const isBeaten = pair.outcome === "a_better" || pair.outcome === "b_better";
-  return isBeaten ? "behind the first" : "cannot be told from the first";
+  return isDecided(pair.outcome) ? "behind the first" : "no difference from the first found";
 }

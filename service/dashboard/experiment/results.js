@@ -1,8 +1,8 @@
 /** Results table: a row per run, or a row per configuration with the spread over its seeds. */
 
 import { choice, el, setText } from "../common/dom.js";
-import { fileLink } from "../common/files.js";
-import { decimal, duration, percent, points, whole } from "../common/format.js";
+import { fileLink } from "../common/downloads.js";
+import { decimal, duration, margin, percent, points, whole } from "../common/format.js";
 import { SortableTable } from "../common/table.js";
 
 const RUN_COLUMNS = [
@@ -11,10 +11,7 @@ const RUN_COLUMNS = [
   { title: "Parameters", sortBy: (row) => row.parameters, read: (row) => whole(row.parameters) },
   { title: "Epochs", sortBy: (row) => row.epochs, read: (row) => String(row.epochs) },
   { title: "Best test", sortBy: (row) => row.best_test_accuracy, read: readBest },
-  {
-    ...accuracy("Test at best validation", "test_accuracy_at_best_validation"),
-    isOptional: true,
-  },
+  { ...accuracy("Test at best validation", "test_accuracy_at_best_validation"), isOptional: true },
   accuracy("Last test", "final_test_accuracy"),
   accuracy("Last-5 mean", "last_five_test_accuracy"),
   { title: "Last loss", sortBy: (row) => row.final_test_loss, read: (row) => decimal(row.final_test_loss) },
@@ -41,18 +38,18 @@ const CONFIGURATION_COLUMNS = [
   summary("Train − test", "accuracy_gap", ({ mean }) => points(mean)),
   {
     title: "Stability",
-    hint: "Standard deviation of test accuracy over a run's last five epochs, in points: small is steady",
+    hint: "Standard deviation of test accuracy over a run's last five epochs, in points: small is stable",
     sortBy: (row) => row.stability,
     read: (row) => points(row.stability),
   },
-  summary("Time a run", "seconds", ({ mean }) => duration(mean)),
+  summary("Time per run", "seconds", ({ mean }) => duration(mean)),
 ];
 const LEGENDS = {
   configurations:
-    "Means over the completed seeds, at the last epoch; test accuracy ± half its 95 % interval. " +
-    "Train − test and stability (how far test accuracy wanders over the last five epochs) are in points.",
+    "Means over the completed seeds, at the last epoch; test accuracy ± half its 95% interval. " +
+    "Train − test and stability (how much test accuracy varies over the last five epochs) are in points.",
   runs:
-    "Best test is the highest of all epochs (which, in brackets): picked on the test set, so optimistic. " +
+    "Best test is the highest of all epochs (the epoch in brackets): picked on the test set, so optimistic. " +
     "Last-5 mean is the mean test accuracy of the last five epochs; train − test is in percentage points.",
 };
 
@@ -61,21 +58,15 @@ export class ResultsPanel {
 
   constructor({ id, hasSeeds }) {
     this.tables = {
-      configurations: new SortableTable({ columns: CONFIGURATION_COLUMNS, name: "A row a configuration" }),
-      runs: new SortableTable({ columns: RUN_COLUMNS, name: "A row a run" }),
+      configurations: new SortableTable({ columns: CONFIGURATION_COLUMNS, name: "One row per configuration" }),
+      runs: new SortableTable({ columns: RUN_COLUMNS, name: "One row per run" }),
     };
     const titles = { configurations: "By configuration", runs: "By run" };
     const mode = choice("Rows", "rows", titles, hasSeeds ? "configurations" : "runs");
     mode.addEventListener("change", ({ target }) => this.#show(target.value));
     const tables = Object.values(this.tables).map(({ element }) => element);
-    this.element = el(
-      "div",
-      {},
-      el("div", { class: "row controls" }, mode),
-      tables,
-      this.#legend,
-      resultLinks(id),
-    );
+    const controls = el("div", { class: "row controls" }, mode);
+    this.element = el("div", {}, controls, tables, this.#legend, resultLinks(id));
     this.#show(hasSeeds ? "configurations" : "runs");
   }
 
@@ -100,10 +91,7 @@ function readBest(row) {
 }
 
 function readSpread({ final_test_accuracy: found }) {
-  if (found === null) return "–";
-  return found.ci_low === null
-    ? percent(found.mean)
-    : `${percent(found.mean)} ± ${points((found.ci_high - found.ci_low) / 2)}`;
+  return found === null ? "–" : `${percent(found.mean)}${margin(found)}`;
 }
 
 /** A column of one of a configuration's summaries; null before the first run has completed. */

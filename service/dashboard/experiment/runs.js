@@ -1,7 +1,7 @@
 /** An experiment's runs: a progress bar each, with state, speed and files. */
 
 import { el, progressBar, setProgress, setStatus, setText, statusBadge } from "../common/dom.js";
-import { fileLink } from "../common/files.js";
+import { fileLink } from "../common/downloads.js";
 import { duration, percent, whole } from "../common/format.js";
 
 export class RunList {
@@ -45,14 +45,12 @@ class RunRow {
   #pace = el("span", { class: "pace quiet" });
   #accuracy = el("span", { class: "figure strong" });
   #error = el("p", { class: "error", hidden: true });
-  #trained;
+  #weights;
 
   constructor({ id, label, seed, normalization }) {
     this.#bar = progressBar(`Epochs of ${label}, seed ${seed}`);
-    this.#trained = fileLink("Weights", `/runs/${id}/weights`, {
-      name: `run-${id}.safetensors`,
-      label: `Weights of run ${id}`,
-    });
+    const weights = { name: `run-${id}.safetensors`, label: `Weights of run ${id}` };
+    this.#weights = fileLink("Weights", `/runs/${id}/weights`, weights);
     this.element = el(
       "li",
       {},
@@ -66,12 +64,12 @@ class RunRow {
       el("div", { class: "where" }, this.#badge),
       el("div", { class: "bar" }, this.#bar, this.#epochs),
       this.#pace,
-      el("div", { class: "best" }, this.#accuracy, el("span", { class: "unseen" }, " test accuracy")),
+      el("div", { class: "best" }, this.#accuracy, el("span", { class: "visually-hidden" }, " test accuracy")),
       el(
         "div",
         { class: "links" },
         fileLink("Network", `/runs/${id}/architecture.png`, { label: `Network of run ${id}` }),
-        this.#trained,
+        this.#weights,
       ),
       this.#error,
     );
@@ -85,7 +83,7 @@ class RunRow {
     setText(this.#pace, describePace(run, { seconds, images, numTogether }));
     this.#pace.title = run.device ?? "";
     setText(this.#accuracy, percent(run.test_accuracy));
-    this.#trained.hidden = run.status !== "completed";
+    this.#weights.hidden = run.status !== "completed";
     const trouble = run.error ?? (run.stalled === stalled ? null : run.stalled);
     this.#error.hidden = trouble === null;
     setText(this.#error, trouble ?? "");

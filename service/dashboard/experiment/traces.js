@@ -1,7 +1,7 @@
-/** Plotly traces from the runs' metrics: a line per run, or the mean of the seeds with its 95 % band. */
+/** Plotly traces from the runs' metrics: a line per run, or the mean of the seeds with its 95% band. */
 
 import { baseLayout, fade } from "./charts.js";
-import { styleLine } from "./looks.js";
+import { styleLine } from "./line_styles.js";
 
 /** Student's t, 0.975 quantile, by degrees of freedom from 1; beyond the table, the nearest larger value. */
 const T_975 = [
@@ -16,15 +16,10 @@ const FEW_BANDS = 4;
 export function describeMetric(metric, { isLog }) {
   const [subset, quantity] = metric.split("_");
   const isAccuracy = quantity === "accuracy";
-  // Accuracies near 100 % overlap; their errors on a log scale do not.
+  // Accuracies near 100% overlap; their errors on a log scale do not.
   if (isAccuracy && isLog) {
-    return {
-      title: `${subset} error`,
-      unit: "%",
-      read: (value) => (1 - value) * 100,
-      format: ".2f",
-      most: 100,
-    };
+    const read = (value) => (1 - value) * 100;
+    return { title: `${subset} error`, unit: "%", read, format: ".2f", most: 100 };
   }
   if (isAccuracy) {
     return { title: `${subset} accuracy`, unit: "%", read: (value) => value * 100, format: ".2f", most: 100 };
@@ -32,7 +27,7 @@ export function describeMetric(metric, { isLog }) {
   return { title: `${subset} loss`, unit: "", read: (value) => value, format: ".4f", most: Infinity };
 }
 
-/** Mean and half width of the 95 % interval of a list; no width for fewer than two. */
+/** Mean and half width of the 95% interval of a list; no width for fewer than two. */
 export function summarize(values) {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
@@ -172,7 +167,7 @@ function drawBand(epochs, at, look, isLog) {
     fill: "toself",
     fillcolor: fade(look.color, look.bandAlpha),
     hoverinfo: "skip",
-    name: `${look.label}, 95 % interval`,
+    name: `${look.label}, 95% interval`,
   };
 }
 

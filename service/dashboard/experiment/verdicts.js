@@ -1,10 +1,10 @@
 /** Verdicts: a ranking, and a verdict for every pair of configurations. */
 
 import { el, fill, note } from "../common/dom.js";
+import { capitalize, decimal, signedPoints } from "../common/format.js";
 import { makeFactors } from "./factors.js";
-import { capitalize, decimal, points } from "../common/format.js";
-import { OUTCOME_WORDS, SIGNS } from "./outcomes.js";
 import { makeRanking } from "./ranking.js";
+import { isDecided, OUTCOME_WORDS, SIGNS } from "./verdict_words.js";
 
 const ENOUGH_FOR_A_MATRIX = 2;
 
@@ -18,29 +18,22 @@ export class Verdicts {
 
   /** `onReference` is called when the choice of pairs changes, see `reference`. */
   constructor(configurations, { onReference }) {
-    this.looks = new Map(configurations.map((one) => [one.label, one]));
-    const options = configurations.map(({ label }) =>
-      el("option", { value: label }, `${label} with each other`),
-    );
-    this.menu = el("select", { id: "reference" }, el("option", { value: "" }, "Every pair"), options);
+    this.styles = new Map(configurations.map((one) => [one.label, one]));
+    const makeOption = ({ label }) => el("option", { value: label }, `${label} with each other`);
+    this.menu = el("select", { id: "reference" }, el("option", { value: "" }, "Every pair"));
+    this.menu.append(...configurations.map(makeOption));
     this.menu.addEventListener("change", onReference);
+    const menu = el("div", { class: "reference" }, this.menu);
     this.element = el(
       "div",
       { class: "verdicts" },
       this.#warnings,
       el("div", {}, el("h3", {}, "Ranking"), this.#ranking),
-      el(
-        "div",
-        {},
-        el("h3", {}, "Pairs"),
-        el("div", { class: "reference" }, this.menu),
-        this.#matrix,
-        this.#detail,
-      ),
+      el("div", {}, el("h3", {}, "Pairs"), menu, this.#matrix, this.#detail),
       this.#factors,
     );
     this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
-    fill(this.#ranking, note("empty", "The verdicts come when the first runs are completed."));
+    fill(this.#ranking, note("empty", "Verdicts appear when the first runs are completed."));
   }
 
   /** The configuration that all others are compared with; none for every pair. */
@@ -53,7 +46,7 @@ export class Verdicts {
     const pairs = indexPairs(comparison.pairs);
     this.#warn(comparison.warnings);
     const findPair = (a, b) => pairs.get(key(a, b));
-    const ranking = makeRanking(comparison.configurations, { results, findPair, looks: this.looks });
+    const ranking = makeRanking(comparison.configurations, { results, findPair, styles: this.styles });
     fill(this.#ranking, ranking ?? note("empty", "Nothing to rank yet: no run is completed."));
     this.#compare(comparison, pairs);
     const factors = makeFactors(comparison.factors);
@@ -75,22 +68,17 @@ export class Verdicts {
         "th",
         { scope: "col", title: configurations[index] },
         el("span", { "aria-hidden": true }, number),
-        unseen(configurations[index]),
+        hidden(configurations[index]),
       ),
     );
     const rows = configurations.map((label, index) => {
       if (this.reference !== null && this.reference !== label) return null;
       const name = el("th", { scope: "row" }, el("span", { class: "number" }, numbers[index]), label);
-      return el(
-        "tr",
-        {},
-        name,
-        configurations.map((other) => this.#makeCell(label, other, pairs)),
-      );
+      return el("tr", {}, name, configurations.map((other) => this.#makeCell(label, other, pairs)));
     });
     const caption = el(
       "caption",
-      { class: "unseen" },
+      { class: "visually-hidden" },
       "How the row's configuration does against the column's",
     );
     const table = el(
@@ -106,7 +94,7 @@ export class Verdicts {
       matrixLegend(),
     );
     if (!pairs.has(this.#chosen))
-      fill(this.#detail, el("p", { class: "quiet" }, "Press a square for its figures."));
+      fill(this.#detail, el("p", { class: "quiet" }, "Select a cell for its figures."));
     else this.#show(pairs.get(this.#chosen));
   }
 
@@ -114,8 +102,7 @@ export class Verdicts {
     const pair = pairs.get(key(label, other));
     if (pair === undefined) return el("td", { class: "self" });
     const outcome = readOutcome(pair, label);
-    const difference =
-      pair.difference === null ? "" : signed(pair.a === label ? pair.difference : -pair.difference);
+    const difference = pair.a === label ? pair.difference : -pair.difference;
     const button = el(
       "button",
       {
@@ -125,7 +112,7 @@ export class Verdicts {
         title: pair.verdict,
       },
       el("span", { "aria-hidden": true }, SIGNS[outcome]),
-      el("small", {}, difference),
+      el("small", {}, pair.difference === null ? "" : signedPoints(difference)),
     );
     button.addEventListener("click", () => {
       this.#chosen = key(label, other);
@@ -135,14 +122,12 @@ export class Verdicts {
   }
 
   #show(pair) {
-    const interval =
-      pair.ci_low === null ? "" : ` (95 % interval ${signed(pair.ci_low)} to ${signed(pair.ci_high)})`;
+    const [low, high] = [pair.ci_low, pair.ci_high].map(signedPoints);
+    const interval = pair.ci_low === null ? "" : ` (95% interval ${low} to ${high})`;
     const facts = [
-      ["Difference", pair.difference === null ? "–" : `${signed(pair.difference)} points${interval}`],
-      [
-        "Exact p, Holm-adjusted",
-        `${decimal(pair.p_value, 3)}, ${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`,
-      ],
+      ["Difference", pair.difference === null ? "–" : `${signedPoints(pair.difference)} points${interval}`],
+      ["Exact p", decimal(pair.p_value, 3)],
+      ["Holm-adjusted p", `${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`],
       ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
       ["Effect size", decimal(pair.effect_size, 2)],
     ];
@@ -150,11 +135,7 @@ export class Verdicts {
       this.#detail,
       el("h3", {}, `${pair.a} against ${pair.b}`),
       el("p", { class: "strong" }, `${capitalize(pair.verdict)}.`),
-      el(
-        "dl",
-        {},
-        facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
-      ),
+      el("dl", {}, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
       pair.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),
     );
   }
@@ -168,7 +149,7 @@ function matrixLegend() {
 }
 
 function readOutcome({ outcome, a }, label) {
-  if (outcome !== "a_better" && outcome !== "b_better") return outcome;
+  if (!isDecided(outcome)) return outcome;
   return (outcome === "a_better") === (a === label) ? "better" : "worse";
 }
 
@@ -185,10 +166,6 @@ function key(a, b) {
   return JSON.stringify([a, b]);
 }
 
-function signed(difference) {
-  return `${difference > 0 ? "+" : ""}${points(difference)}`;
-}
-
-function unseen(text) {
-  return el("span", { class: "unseen" }, text);
+function hidden(text) {
+  return el("span", { class: "visually-hidden" }, text);
 }

@@ -17,7 +17,7 @@ import {
   setText,
   statusBadge,
 } from "../common/dom.js";
-import { fileLink } from "../common/files.js";
+import { fileLink } from "../common/downloads.js";
 import { FigureFiles } from "./figures.js";
 import { Findings } from "./findings.js";
 import { age, count, duration, moment, share } from "../common/format.js";
@@ -42,18 +42,15 @@ export function mount(main, { signal, parts: [id] }) {
       }
       view.update();
     },
-    onTrouble: (error) => fill(trouble, ...(error === null ? [] : [failure(error)])),
+    onTrouble: (error) => fill(trouble, error && failure(error)),
   });
 
   function showDeleted() {
     over.abort();
-    announce("The experiment is deleted.");
+    announce("Experiment deleted.");
     const back = el("a", { href: "#/" }, "All experiments");
-    fill(
-      main,
-      el("h1", {}, `Experiment ${id}`),
-      note("empty", el("p", {}, "It is deleted."), el("p", {}, back)),
-    );
+    const words = note("empty", el("p", {}, "Experiment deleted."), el("p", {}, back));
+    fill(main, el("h1", {}, `Experiment ${id}`), words);
   }
 
   async function follow() {
@@ -133,23 +130,16 @@ class ExperimentView {
     const extent = [count(size, "run"), count(seeds, "seed"), count(runs[0]?.epochs ?? 0, "epoch")];
     const facts = `${dataset} · ${extent.join(", ")} · `;
     const mistakes = el("a", { href: `#/experiments/${id}/mistakes` }, "Misclassified images");
-    const report = fileLink("Report", `/experiments/${id}/report`, {
-      label: "Report of the whole experiment",
-    });
+    const label = "Report of the whole experiment";
+    const report = fileLink("Report", `/experiments/${id}/report`, { label });
     report.target = "_blank";
+    const words = el("span", { class: "quiet" }, facts, this.#time);
     return el(
       "header",
       { class: "title" },
       el("p", { class: "crumbs" }, el("a", { href: "#/" }, "Experiments"), ` / no. ${id}`),
       el("div", { class: "heading" }, el("h1", {}, name), this.actions.element),
-      el(
-        "p",
-        { class: "facts" },
-        this.#badge,
-        el("span", { class: "quiet" }, facts, this.#time),
-        mistakes,
-        report,
-      ),
+      el("p", { class: "facts" }, this.#badge, words, mistakes, report),
       el("div", { class: "bar" }, this.#bar, this.#done, this.#left),
       this.#stall,
     );

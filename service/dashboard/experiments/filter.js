@@ -22,7 +22,7 @@ export class ListFilter {
   constructor({ signal, onChange }) {
     this.onChange = onChange;
     const named = (label, control) =>
-      el("div", {}, el("label", { for: control.id, class: "unseen" }, label), control);
+      el("div", {}, el("label", { for: control.id, class: "visually-hidden" }, label), control);
     this.element = el(
       "form",
       { class: "filter", role: "search", on: { submit: (event) => event.preventDefault() } },

@@ -1,10 +1,10 @@
 /** List of experiments, newest first, kept up to date, filtered and searched by the service. */
 
 import { getJson, writeCurl } from "../common/api.js";
-import { el, failure, fill, note, shellLine } from "../common/dom.js";
-import { ExperimentRow } from "./row.js";
-import { ListFilter } from "./filter.js";
+import { button, el, fail, fill, note, shellLine } from "../common/dom.js";
 import { poll, troubleLine } from "../common/poll.js";
+import { ListFilter } from "./filter.js";
+import { ExperimentRow } from "./row.js";
 
 const PAGE_SIZE = 30;
 const MAX_REFRESHED = 200;
@@ -34,7 +34,7 @@ class ExperimentList {
   #rows = new Map();
   #items = el("ul", { class: "experiments" });
   #state = el("div", {}, note("loading", "Loading experiments…"));
-  #more = el("button", { type: "button", hidden: true }, "Load more");
+  #more = button("Load more", () => this.#loadMore(), { hidden: true });
   #moreState = el("div");
   #cursor = null;
   #shownPages = 1;
@@ -44,7 +44,6 @@ class ExperimentList {
     this.filter = filter;
     this.signal = signal;
     this.element = el("div", {}, this.#state, this.#items, this.#more, this.#moreState);
-    this.#more.addEventListener("click", () => this.#loadMore());
     // Load the next page before the end of this one is reached.
     const nearEnd = new IntersectionObserver(
       (entries) => entries.some(({ isIntersecting }) => isIntersecting) && this.#loadMore(),
@@ -55,13 +54,8 @@ class ExperimentList {
   }
 
   follow(trouble) {
-    poll(() => this.#refresh(), {
-      signal: this.signal,
-      onTrouble: (error, wait) => {
-        if (error && this.#rows.size === 0) this.#fail(error);
-        else trouble.show(error, wait);
-      },
-    });
+    const isEmpty = () => this.#rows.size === 0;
+    poll(() => this.#refresh(), { signal: this.signal, place: this.#state, isEmpty, trouble });
   }
 
   /** Refresh the rows shown; returns when to do so next. */
@@ -73,16 +67,9 @@ class ExperimentList {
     this.#dropMissing(page);
     if (isWhole) this.#setCursor(page.next_cursor);
     if (this.#rows.size > 0) fill(this.#state);
-    else if (this.filter.isActive) this.#sayNoneFits();
+    else if (this.filter.isActive) this.#sayNoneMatches();
     else this.#invite();
     return page.experiments.some(({ status }) => ACTIVE.includes(status)) ? 2_000 : 10_000;
-  }
-
-  #fail(error) {
-    fill(
-      this.#state,
-      failure(error, () => this.#refresh().catch((again) => this.#fail(again))),
-    );
   }
 
   async #loadMore() {
@@ -96,11 +83,7 @@ class ExperimentList {
       this.#setCursor(page.next_cursor);
       fill(this.#moreState);
     } catch (error) {
-      if (!this.signal.aborted)
-        fill(
-          this.#moreState,
-          failure(error, () => this.#loadMore()),
-        );
+      if (!this.signal.aborted) fail(this.#moreState, error, () => this.#loadMore());
     }
     this.#isLoading = false;
   }
@@ -136,9 +119,9 @@ class ExperimentList {
     this.#rows.set(id, row);
   }
 
-  #sayNoneFits() {
-    const clear = el("button", { type: "button", on: { click: () => this.filter.clear() } }, "Show all");
-    fill(this.#state, note("empty", el("p", {}, "No experiment fits the filter."), clear));
+  #sayNoneMatches() {
+    const clear = button("Show all", () => this.filter.clear());
+    fill(this.#state, note("empty", el("p", {}, "No experiment matches the filter."), clear));
   }
 
   #invite() {

@@ -1,14 +1,14 @@
 /** Dialog of one test image with the ten probabilities of every run, and buttons to its neighbours. */
 
-import { AnswerCards } from "../common/answers.js";
 import { getJson } from "../common/api.js";
-import { el, failure, fill, note, setText } from "../common/dom.js";
+import { button, el, fail, fill, note, setText } from "../common/dom.js";
 import { count } from "../common/format.js";
+import { PredictionCards } from "../common/prediction_cards.js";
+import { LatestRequest } from "../common/requests.js";
 
 export class ImageDialog {
   #images = [];
   #place = 0;
-  #asked = new AbortController();
   #title = el("h2", { id: "image-title" });
   #picture = el("img", { alt: "", width: 28, height: 28 });
   #summary = el("p", { class: "quiet" });
@@ -16,10 +16,11 @@ export class ImageDialog {
 
   constructor(experimentId, signal) {
     this.path = `/experiments/${experimentId}/images`;
-    this.previous = el("button", { type: "button", on: { click: () => this.#go(-1) } }, "Previous");
-    this.next = el("button", { type: "button", on: { click: () => this.#go(1) } }, "Next");
+    this.request = new LatestRequest(signal);
+    this.previous = button("Previous", () => this.#go(-1));
+    this.next = button("Next", () => this.#go(1));
     const shut = () => this.element.close();
-    const close = el("button", { type: "button", class: "primary", on: { click: shut } }, "Close");
+    const close = button("Close", shut, { class: "primary" });
     const head = el("div", {}, this.#title, this.#summary);
     this.element = el(
       "dialog",
@@ -33,7 +34,7 @@ export class ImageDialog {
       if (event.key === "ArrowRight") this.#go(1);
     });
     this.element.addEventListener("click", (event) => event.target === this.element && shut());
-    this.element.addEventListener("close", () => this.#asked.abort());
+    this.element.addEventListener("close", () => this.request.abort());
     signal.addEventListener("abort", shut);
   }
 
@@ -52,10 +53,7 @@ export class ImageDialog {
     this.#load();
   }
 
-  async #load() {
-    this.#asked.abort();
-    this.#asked = new AbortController();
-    const { signal } = this.#asked;
+  #load() {
     const { index, image } = this.#images[this.#place];
     this.#picture.src = image;
     this.previous.disabled = this.#place === 0;
@@ -63,19 +61,17 @@ export class ImageDialog {
     setText(this.#title, `Test image ${index}`);
     setText(this.#summary, "");
     fill(this.#body, note("loading", "Loading…"));
-    try {
-      const answer = await getJson(`${this.path}/${index}`, signal);
-      if (!signal.aborted) this.#show(answer);
-    } catch (error) {
-      if (!signal.aborted) fill(this.#body, failure(error, () => this.#load()));
-    }
+    this.request.send((signal) => getJson(`${this.path}/${index}`, signal), {
+      show: (answer) => this.#show(answer),
+      refuse: (error) => fail(this.#body, error, () => this.#load()),
+    });
   }
 
   #show({ index, true: truth, class_names: names, runs }) {
     const right = runs.filter(({ predicted }) => predicted === truth).length;
     setText(this.#title, `Test image ${index}: ${names[truth]}`);
-    setText(this.#summary, `${right} of ${count(runs.length, "run")} read it right.`);
-    const cards = new AnswerCards({ truth });
+    setText(this.#summary, `${right} of ${count(runs.length, "run")} classify it correctly.`);
+    const cards = new PredictionCards({ truth });
     cards.show(runs.map((run) => describeRun(run, names)));
     fill(this.#body, cards.element);
     this.#body.scrollTop = 0;

@@ -19,22 +19,24 @@ const USUAL = {
   validation_size: "a twelfth of all",
   priority: 0,
 };
+const DROPOUT_HINT = "Share of activations dropped in training; separate several by commas to compare them.";
+const SEEDS_HINT = "Each fixes initial weights and data order. With fewer than six, no verdict is possible.";
 /** Fields of the recipe: title and hint. */
 const RECIPE = {
-  batch_size: ["Batch size", "Images a training step looks at; batch norm takes its statistics over them."],
-  learning_rate: ["Learning rate", "How far a step goes; the schedule changes it from there."],
-  momentum: ["Momentum", "How much of the last step is in the next one."],
-  rotation_degrees: ["Rotation", "Training images are turned by up to so many degrees either way."],
-  translation_pixels: ["Translation", "They are moved by up to so many pixels each way."],
-  scaling_percent: ["Scaling", "They are made larger or smaller by up to so many percent."],
-  validation_size: ["Validation images", "Held out of training, to steer by in place of the test set."],
-  priority: ["Priority", "From −100 to 100; of what waits, the highest is trained first."],
+  batch_size: ["Batch size", "Images per training step; batch norm computes its statistics over them."],
+  learning_rate: ["Learning rate", "Initial step size; the schedule changes it during training."],
+  momentum: ["Momentum", "Share of the previous step carried into the next."],
+  rotation_degrees: ["Rotation", "Maximum rotation of training images in degrees, either way."],
+  translation_pixels: ["Translation", "Maximum shift of training images in pixels, in each direction."],
+  scaling_percent: ["Scaling", "Maximum change of their size in percent, either way."],
+  validation_size: ["Validation images", "Held out of training, to guide it in place of the test set."],
+  priority: ["Priority", "From −100 to 100; the highest in the queue is trained first."],
 };
 const SCHEDULES = {
-  "": "as usual: plateau",
-  plateau: "plateau: lower when the validation loss stands still",
-  onecycle: "onecycle: up, then down to nothing",
-  constant: "constant: as it is",
+  "": "default: plateau",
+  plateau: "plateau: lower when the validation loss stops falling",
+  onecycle: "onecycle: up, then down to zero",
+  constant: "constant: unchanged",
 };
 
 export class ExperimentForm {
@@ -45,21 +47,11 @@ export class ExperimentForm {
     this.#grid = el(
       "div",
       { class: "grid-fields" },
-      checks("Normalizations", "normalization", pairUp(NORMALIZATIONS), [
-        "batch",
-        "group",
-        "layer",
-        "instance",
-      ]),
+      checks("Normalizations", "normalization", pairUp(NORMALIZATIONS), NORMALIZATIONS.slice(0, -1)),
       hint("The layer after each 3×3 convolution; “none” leaves it out."),
       checks("Penalties", "penalty", PENALTIES, ["none", "l2"]),
       hint("Added to the loss: L1 is 0.0001·Σ|w|, L2 is 0.001·Σw². Each goes with every normalization."),
-      text(
-        "dropout",
-        "Dropout",
-        "Share of activations left out while training; several, with commas, are compared too.",
-        { placeholder: "0.01" },
-      ),
+      text("dropout", "Dropout", DROPOUT_HINT, { placeholder: "0.01" }),
     );
     this.element = el(
       "form",
@@ -69,19 +61,12 @@ export class ExperimentForm {
       el(
         "div",
         { class: "fields" },
-        described("dataset", "Data set", "What the networks learn to read.", datasetMenu(datasets)),
-        text("name", "Name", "How you find it again; made up if left empty.", { maxlength: 200 }),
-        number("seeds", "Seeds", "Each fixes initial weights and order. Fewer than six cannot conclude.", {
-          min: 1,
-        }),
-        number("epochs", "Epochs", "How often a run goes through all training images.", { min: 1 }),
+        described("dataset", "Data set", "Images to train and test on.", datasetMenu(datasets)),
+        text("name", "Name", "To find it again; generated if left empty.", { maxlength: 200 }),
+        number("seeds", "Seeds", SEEDS_HINT, { min: 1 }),
+        number("epochs", "Epochs", "Passes over the training set.", { min: 1 }),
       ),
-      el(
-        "details",
-        {},
-        el("summary", {}, "Recipe and priority"),
-        el("div", { class: "fields" }, recipeFields()),
-      ),
+      el("details", {}, el("summary", {}, "Recipe and priority"), el("div", { class: "fields" }, makeRecipe())),
     );
     this.element.addEventListener("input", () => this.#fit());
     this.#fit();
@@ -118,14 +103,11 @@ export class ExperimentForm {
 
 function readGrid(data) {
   const grid = { normalization: data.getAll("normalization"), penalty: data.getAll("penalty") };
-  const dropout = data
-    .get("dropout")
-    .split(",")
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
+  const parts = data.get("dropout").split(",").map((part) => part.trim());
+  const dropout = parts.filter((part) => part !== "");
   // Text that is no number is sent as it is: the service says what is wrong with it.
-  if (dropout.length > 0)
-    grid.dropout = dropout.map((part) => (Number.isNaN(Number(part)) ? part : Number(part)));
+  const read = (part) => (Number.isNaN(Number(part)) ? part : Number(part));
+  if (dropout.length > 0) grid.dropout = dropout.map(read);
   return grid;
 }
 
@@ -135,26 +117,17 @@ function presetChoice(presets) {
     const words = el("span", {}, el("strong", {}, title), el("span", { class: "quiet" }, sentence));
     return el("label", { class: "preset" }, input, words);
   };
-  const own = card(
-    GRID,
-    "Your own grid",
-    "Every normalization with every penalty that you tick below.",
-    true,
-  );
+  const own = card(GRID, "Your own grid", "Every normalization selected below with every penalty.", true);
   const cards = presets.map(({ name, title, description }) => card(name, title, description, false));
   return el("fieldset", { class: "presets" }, el("legend", {}, "What to compare"), own, cards);
 }
 
-function recipeFields() {
-  const inputs = Object.entries(RECIPE).map(([name, [title, sentence]]) =>
-    number(name, title, sentence, { step: "any" }),
-  );
+function makeRecipe() {
+  const make = ([name, [title, sentence]]) => number(name, title, sentence, { step: "any" });
   const options = Object.entries(SCHEDULES).map(([value, title]) => el("option", { value }, title));
   const schedule = el("select", { id: "schedule", name: "schedule" }, options);
-  return [
-    ...inputs,
-    described("schedule", "Schedule", "How the learning rate changes over the epochs.", schedule),
-  ];
+  const words = "Change of the learning rate over the epochs.";
+  return [...Object.entries(RECIPE).map(make), described("schedule", "Schedule", words, schedule)];
 }
 
 function datasetMenu(datasets) {

@@ -1,30 +1,27 @@
 /** New experiment: the number of runs and the estimated duration follow the form. */
 
 import { getJson, postJson, writeCurl } from "../common/api.js";
-import { el, failure, fill, note, section, setText, shellLine } from "../common/dom.js";
-import { ExperimentForm } from "./form.js";
+import { el, fail, fill, section, setText, shellLine } from "../common/dom.js";
 import { about, count } from "../common/format.js";
+import { LatestRequest, loadInto } from "../common/requests.js";
+import { ExperimentForm } from "./form.js";
 
 /** Wait until the user has stopped typing. */
 const TYPING_MS = 150;
 
 export function mount(main, { signal }) {
   const title = el("h1", {}, "New experiment");
-  const lead = "Choose what is compared; every configuration is trained once with every seed.";
-  const place = el("div", {}, note("loading", "Loading…"));
+  const lead = "Choose what to compare; every configuration is trained once with every seed.";
+  const place = el("div");
   fill(main, title, el("p", { class: "lead" }, lead), place);
 
   async function load() {
-    try {
-      const paths = ["/datasets", "/presets"];
-      const [{ datasets }, { presets }] = await Promise.all(paths.map((path) => getJson(path, signal)));
-      const form = new ExperimentForm({ datasets, presets });
-      fill(place, new NewExperiment(form, signal).element);
-    } catch (error) {
-      if (!signal.aborted) fill(place, failure(error, load));
-    }
+    const paths = ["/datasets", "/presets"];
+    const [{ datasets }, { presets }] = await Promise.all(paths.map((path) => getJson(path, signal)));
+    const form = new ExperimentForm({ datasets, presets });
+    fill(place, new NewExperiment(form, signal).element);
   }
-  load();
+  loadInto(place, load, signal);
 }
 
 class NewExperiment {
@@ -33,71 +30,51 @@ class NewExperiment {
   #basis = el("p", { class: "quiet" });
   #hints = el("ul", { class: "hints" });
   #failure = el("div");
-  #button = el("button", { class: "primary", form: "experiment" }, "Queue it");
+  #button = el("button", { class: "primary", form: "experiment" }, "Queue experiment");
   #shell = shellLine();
-  #asking = new AbortController();
-  #timer;
   #attempt = null;
 
   constructor(form, signal) {
     this.form = form;
     this.signal = signal;
+    this.request = new LatestRequest(signal);
     const summary = el("div", { "aria-live": "polite" }, this.#size, this.#time, this.#basis, this.#hints);
     const shell = el("div", {}, el("h3", {}, "The same from a shell"), this.#shell.element);
-    const aside = el(
-      "div",
-      { class: "plan" },
-      section("What it means", summary, this.#failure, this.#button, shell),
-    );
-    this.element = el("div", { class: "composer" }, form.element, aside);
+    const plan = section("Plan", summary, this.#failure, this.#button, shell);
+    this.element = el("div", { class: "composer" }, form.element, el("div", { class: "plan" }, plan));
     form.element.addEventListener("input", () => this.#plan(TYPING_MS));
     form.element.addEventListener("submit", (event) => this.#submit(event));
     window.addEventListener("connection-healed", () => this.#plan(0), { signal });
-    signal.addEventListener("abort", () => this.#asking.abort());
     this.#plan(0);
   }
 
-  /** Ask the service for the plan of the form; only the last request counts. */
-  #plan(wait) {
-    clearTimeout(this.#timer);
-    this.#asking.abort();
-    this.#asking = new AbortController();
+  /** Ask the service for the plan of the form. */
+  #plan(waitMs) {
     this.#attempt = null;
-    this.#shell.set(writeCurl(this.form.body));
-    this.#timer = setTimeout(() => this.#ask(this.#asking.signal), wait);
+    const { body } = this.form;
+    this.#shell.set(writeCurl(body));
+    this.request.send((signal) => postJson("/experiments/plan", body, signal), {
+      waitMs,
+      show: (plan) => this.#show(plan),
+      refuse: (error) => this.#refuse(error),
+    });
   }
 
-  async #ask(signal) {
-    try {
-      const plan = await postJson("/experiments/plan", this.form.body, signal);
-      if (signal.aborted) return;
-      fill(this.#failure);
-      this.#show(plan);
-    } catch (error) {
-      if (signal.aborted) return;
-      fill(this.#failure, failure(error));
-      this.#button.disabled = error.status !== 0;
-      for (const line of [this.#size, this.#time, this.#basis]) setText(line, "");
-      fill(this.#hints);
-    }
+  #refuse(error) {
+    fail(this.#failure, error);
+    this.#button.disabled = error.status !== 0;
+    for (const line of [this.#size, this.#time, this.#basis]) setText(line, "");
+    fill(this.#hints);
   }
 
-  #show({
-    configurations,
-    seeds,
-    num_runs: runs,
-    estimated_seconds: seconds,
-    estimate_basis: basis,
-    warnings,
-  }) {
+  #show({ configurations, seeds, num_runs: runs, warnings, ...estimate }) {
+    const { estimated_seconds: seconds, estimate_basis: basis } = estimate;
+    fill(this.#failure);
     const product = `${count(configurations.length, "configuration")} × ${count(seeds.length, "seed")}`;
     setText(this.#size, `${product} = ${count(runs, "run")}`);
-    setText(this.#time, seconds === null ? "" : `About ${about(seconds)} once its turn has come.`);
+    setText(this.#time, seconds === null ? "" : `About ${about(seconds)} once it starts.`);
     setText(this.#basis, basis);
-    fill(
-      this.#hints,
-      warnings.map((sentence) => el("li", {}, sentence)),
-    );
+    fill(this.#hints, warnings.map((sentence) => el("li", {}, sentence)));
     this.#button.disabled = false;
   }
 
@@ -111,7 +88,7 @@ class NewExperiment {
       location.hash = `#/experiments/${experiment.id}`;
     } catch (error) {
       if (this.signal.aborted) return;
-      fill(this.#failure, failure(error));
+      fail(this.#failure, error);
       this.#button.disabled = false;
     }
   }

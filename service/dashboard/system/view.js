@@ -1,7 +1,7 @@
 /** Workers, queue, versions and data sets. */
 
 import { getJson } from "../common/api.js";
-import { el, failure, fill, note, section, setText } from "../common/dom.js";
+import { el, fill, note, section, setText, statusBadge } from "../common/dom.js";
 import { age, count, duration, moment, whole } from "../common/format.js";
 import { poll, troubleLine } from "../common/poll.js";
 
@@ -14,18 +14,11 @@ export function mount(main, { signal }) {
   const trouble = troubleLine();
   const view = new SystemView(signal);
   fill(main, el("div", { class: "heading" }, el("h1", {}, "System")), trouble.element, view.element);
-  poll(() => view.refresh(), {
-    signal,
-    onTrouble: (error, wait) => {
-      if (error && view.isEmpty) view.fail(error);
-      else trouble.show(error, wait);
-    },
-  });
+  poll(() => view.refresh(), { signal, place: view.state, isEmpty: () => view.parts.hidden, trouble });
 }
 
 class SystemView {
-  isEmpty = true;
-  #state = el("div", {}, note("loading", "Loading…"));
+  state = el("div", {}, note("loading", "Loading…"));
   #counts = el("dl", { class: "counts" });
   #queue = el("div");
   #workers = el("ul", { class: "workers" });
@@ -44,12 +37,7 @@ class SystemView {
     );
     parts.hidden = true;
     this.parts = parts;
-    this.element = el("div", {}, this.#state, parts);
-  }
-
-  fail(error) {
-    const again = () => this.refresh().catch((next) => this.fail(next));
-    fill(this.#state, failure(error, again));
+    this.element = el("div", {}, this.state, parts);
   }
 
   /** Refresh everything; returns when to do so next. */
@@ -63,16 +51,12 @@ class SystemView {
     const details = await Promise.all(
       running.experiments.map(({ id }) => getJson(`/experiments/${id}`, this.signal)),
     );
-    this.#showWorkers(
-      workers,
-      details.flatMap(({ runs }) => runs),
-    );
+    this.#showWorkers(workers, details.flatMap(({ runs }) => runs));
     this.#showQueue(system.num_runs_by_status, [...running.experiments, ...queued.experiments]);
     fill(this.#datasets, datasets.map(describeDataset));
     this.#showFacts(system);
-    fill(this.#state);
+    fill(this.state);
     this.parts.hidden = false;
-    this.isEmpty = false;
     return WAIT_MS;
   }
 
@@ -81,37 +65,22 @@ class SystemView {
       const own = runs.filter((run) => run.worker === worker.id && run.status === "running");
       return workerItem(worker, own);
     });
-    const none = el(
-      "li",
-      {},
-      note("warning", "No worker is there. Start one with: ", el("code", {}, "python -m worker")),
-    );
-    fill(this.#workers, items.length > 0 ? items : none);
+    const none = note("warning", "No worker is running. Start one with: ", el("code", {}, "python -m worker"));
+    fill(this.#workers, items.length > 0 ? items : el("li", {}, none));
   }
 
   #showQueue(counts, experiments) {
     const shown = STATUSES.filter((status) => counts[status] > 0);
     const numbers = shown.map((status) =>
-      el(
-        "div",
-        {},
-        el("dt", {}, el("span", { class: `status status-${status}` }, status)),
-        el("dd", {}, whole(counts[status])),
-      ),
+      el("div", {}, el("dt", {}, statusBadge(status)), el("dd", {}, whole(counts[status]))),
     );
     fill(this.#counts, numbers.length > 0 ? numbers : note("empty", "No run yet."));
-    const items = experiments
-      .slice(0, MAX_LISTED)
-      .map(({ id, name, status }) =>
-        el(
-          "li",
-          {},
-          el("a", { href: `#/experiments/${id}` }, name),
-          " ",
-          el("span", { class: "quiet" }, status),
-        ),
-      );
-    fill(this.#queue, items.length > 0 ? el("ul", {}, items) : el("p", { class: "quiet" }, "Nothing waits."));
+    const items = experiments.slice(0, MAX_LISTED).map(({ id, name, status }) => {
+      const link = el("a", { href: `#/experiments/${id}` }, name);
+      return el("li", {}, link, " ", el("span", { class: "quiet" }, status));
+    });
+    const empty = el("p", { class: "quiet" }, "The queue is empty.");
+    fill(this.#queue, items.length > 0 ? el("ul", {}, items) : empty);
   }
 
   #showFacts({ versions, database, device, default_dataset: dataset }) {
@@ -127,9 +96,9 @@ function workerItem(worker, runs) {
   const busy = runs.length > 0 ? "training" : "idle";
   const state = worker.is_stalled ? "stalled" : worker.is_alive ? busy : "silent";
   const words = {
-    stalled: `Its job has not moved for ${duration(worker.idle_seconds ?? 0)}.`,
-    silent: `Not heard of for ${duration(worker.silent_seconds)}.`,
-    idle: "Waits for something to do.",
+    stalled: `No progress on its job for ${duration(worker.idle_seconds ?? 0)}.`,
+    silent: `No heartbeat for ${duration(worker.silent_seconds)}.`,
+    idle: "Waiting for runs.",
     training: "",
   };
   const since = el("time", { class: "quiet", datetime: worker.started_at, title: moment(worker.started_at) });
@@ -146,21 +115,18 @@ function workerItem(worker, runs) {
 
 function describeWork(runs) {
   const [{ experiment_id: id, label, seed, epoch, epochs }] = runs;
-  const others = runs.length > 1 ? ` and ${runs.length - 1} more beside it` : "";
+  const others = runs.length > 1 ? ` and ${runs.length - 1} more` : "";
   const link = el("a", { href: `#/experiments/${id}` }, `${label}, seed ${seed}`);
   return el("span", {}, link, others, el("span", { class: "quiet" }, ` · epoch ${epoch} of ${epochs}`));
 }
 
 function describeDataset({ name, title, train_size: train, test_size: test, is_present: isPresent }) {
+  const [state, words] = isPresent ? ["idle", "present"] : ["absent", "downloaded on first use"];
   return el(
     "li",
     {},
     el("div", {}, el("strong", {}, title), " ", el("code", { class: "quiet" }, name)),
-    el("div", { class: "quiet" }, `${count(train, "training image")}, ${whole(test)} to test on`),
-    el(
-      "div",
-      { class: `state ${isPresent ? "state-idle" : ""}` },
-      isPresent ? "at hand" : "downloaded when first asked for",
-    ),
+    el("div", { class: "quiet" }, `${count(train, "training image")}, ${count(test, "test image")}`),
+    el("div", { class: `state state-${state}` }, words),
   );
 }

@@ -1,16 +1,16 @@
 /** Predictions of every configuration: a card each, with bars of the ten probabilities. */
 
-import { el, fill, setText } from "./dom.js";
+import { button, el, fill, setText } from "./dom.js";
 import { percent } from "./format.js";
 
 /** More cards than this wait for a click. */
 const MAX_CARDS = 24;
 const DIGITS = Array.from({ length: 10 }, (_, digit) => digit);
 
-export class AnswerCards {
+export class PredictionCards {
   #cards = new Map();
-  #list = el("ul", { class: "answers" });
-  #more = el("button", { type: "button", class: "small", hidden: true });
+  #list = el("ul", { class: "prediction-cards" });
+  #more = button("", () => this.#showAll(), { class: "small", hidden: true });
   #limit = MAX_CARDS;
   #models = [];
   #explained = null;
@@ -22,10 +22,6 @@ export class AnswerCards {
   constructor({ onExplain = null, truth = null }) {
     this.onExplain = onExplain;
     this.truth = truth;
-    this.#more.addEventListener("click", () => {
-      this.#limit = Infinity;
-      this.show(this.#models);
-    });
     this.element = el("div", {}, this.#list, this.#more);
   }
 
@@ -42,6 +38,11 @@ export class AnswerCards {
     const rest = models.length - shown.length;
     this.#more.hidden = rest === 0;
     setText(this.#more, `Show ${rest} more`);
+  }
+
+  #showAll() {
+    this.#limit = Infinity;
+    this.show(this.#models);
   }
 
   clear() {
@@ -63,34 +64,34 @@ export class AnswerCards {
   }
 
   #makeCard(model) {
-    const toggle = () => this.onExplain(model.run_id === this.#explained ? null : model);
-    return makeCard(model, { toggle: this.onExplain && toggle, truth: this.truth });
+    const explain = () => this.onExplain(model.run_id === this.#explained ? null : model);
+    return makeCard(model, { explain: this.onExplain && explain, truth: this.truth });
   }
 }
 
-function makeCard({ label, normalization, run_id: runId }, { toggle, truth }) {
+function makeCard({ label, normalization, run_id: runId }, { explain, truth }) {
   const digit = el("strong", { class: "digit" });
-  const sure = el("span", { class: "quiet" });
+  const certainty = el("span", { class: "quiet" });
   const bars = DIGITS.map((index) => makeBar(index));
-  const why = el("button", { type: "button", class: "small", on: { click: toggle } }, "Why?");
-  why.setAttribute("aria-label", `Why does ${label} read this? Show which pixels mattered`);
+  const why = button("Why?", explain, { class: "small" });
+  why.setAttribute("aria-label", `Why does ${label} predict this? Show the pixels that mattered`);
   bars[truth]?.classList.add("truth");
   const swatch = el("i", { class: `swatch norm-${normalization}` });
   const name = el("span", { class: "name" }, label);
   const element = el(
     "li",
-    { class: `answer-card norm-${normalization}` },
+    { class: `prediction-card norm-${normalization}` },
     el("p", { class: "who", title: `Run ${runId}` }, swatch, name),
-    el("p", { class: "reads" }, digit, sure, toggle && why),
+    el("p", { class: "prediction" }, digit, certainty, explain && why),
     el("ol", { class: "ten" }, bars),
   );
-  function update({ digit: read, class_name: className, confidence, probabilities }) {
+  function update({ digit: predicted, class_name: className, confidence, probabilities }) {
     setText(digit, className);
-    element.classList.toggle("wrong", truth !== null && read !== truth);
-    setText(sure, percent(confidence, confidence >= 0.9995 ? 0 : 1));
+    element.classList.toggle("wrong", truth !== null && predicted !== truth);
+    setText(certainty, percent(confidence, confidence >= 0.9995 ? 0 : 1));
     bars.forEach((bar, index) => {
       bar.firstChild.style.setProperty("--share", probabilities[index].toFixed(4));
-      bar.classList.toggle("leads", index === read);
+      bar.classList.toggle("leads", index === predicted);
       bar.setAttribute("aria-label", `${index}: ${percent(probabilities[index], 1)}`);
       bar.title = `${index}: ${percent(probabilities[index], 2)}`;
     });
@@ -107,10 +108,10 @@ function makeBar(index) {
   return el("li", {}, el("i"), el("span", { "aria-hidden": "true" }, String(index)));
 }
 
-/** Agreement of the models: the most frequent prediction, and how many models make it. */
-export function findConsensus(models) {
+/** The most frequent of `values`, the first of equals, and how often it occurs. */
+export function findMostFrequent(values) {
   const votes = new Map();
-  for (const { class_name: name } of models) votes.set(name, (votes.get(name) ?? 0) + 1);
-  const [name, count] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
-  return { name, count, total: models.length };
+  for (const value of values) votes.set(value, (votes.get(value) ?? 0) + 1);
+  const [value, number] = [...votes].reduce((best, one) => (one[1] > best[1] ? one : best));
+  return { value, number };
 }

@@ -1,4 +1,4 @@
-/** Signs and words of verdicts. */
+/** Verdicts on pairs, as signs and words. */
 
 export const SIGNS = { better: "▲", worse: "▼", no_difference_found: "=", cannot_conclude: "?" };
 export const OUTCOME_WORDS = {
@@ -7,3 +7,8 @@ export const OUTCOME_WORDS = {
   no_difference_found: "no difference found",
   cannot_conclude: "cannot conclude",
 };
+
+/** Whether one of the two was found to be better. */
+export function isDecided(outcome) {
+  return outcome === "a_better" || outcome === "b_better";
+}

@@ -1,15 +1,15 @@
-/** The 28×28 pixels the networks saw, with the saliency of one network as an overlay. */
+/** The 28×28 pixels the networks receive, with the saliency of one network as an overlay. */
 
 import { el, fill, setText } from "../common/dom.js";
 
 const SIZE = 28;
-/** Overlay colours for pixels that support the prediction and that oppose it; safe for colour-blind readers. */
-const FOR = [56, 168, 255];
-const AGAINST = [255, 122, 26];
+/** Overlay colours of pixels that support or oppose the prediction; safe for colour-blind readers. */
+const SUPPORTS = [56, 168, 255];
+const OPPOSES = [255, 122, 26];
 /** Brightness of the ink below the overlay. */
 const DIMMED = 0.4;
 
-export class SeenPicture {
+export class NetworkInput {
   #context;
   #grey = null;
   #canvas = el("canvas", { width: SIZE, height: SIZE, role: "img" });
@@ -17,8 +17,8 @@ export class SeenPicture {
   #legend = el(
     "p",
     { class: "saliency-legend", hidden: true },
-    el("span", { class: "speaks-for" }, "speaks for it"),
-    el("span", { class: "speaks-against" }, "against it"),
+    el("span", { class: "supports" }, "supports the prediction"),
+    el("span", { class: "opposes" }, "opposes it"),
   );
   #steps = el("ol");
 
@@ -26,10 +26,10 @@ export class SeenPicture {
     this.#context = this.#canvas.getContext("2d");
     this.element = el(
       "figure",
-      { class: "seen" },
+      { class: "network-input" },
       this.#canvas,
       el("figcaption", {}, this.#caption, this.#legend),
-      el("details", {}, el("summary", {}, "How it was prepared"), this.#steps),
+      el("details", {}, el("summary", {}, "Preparation"), this.#steps),
     );
     this.clear();
   }
@@ -37,7 +37,7 @@ export class SeenPicture {
   clear() {
     this.#grey = null;
     this.#context.clearRect(0, 0, SIZE, SIZE);
-    this.#say("Nothing yet", "What the networks see appears here: 28×28 pixels.");
+    this.#say("Nothing drawn", "The networks’ input appears here: 28×28 pixels.");
     fill(this.#steps);
     this.#legend.hidden = true;
   }
@@ -46,7 +46,7 @@ export class SeenPicture {
   async show(preprocessing) {
     this.#grey = await readGrey(preprocessing.image);
     this.#paint(null);
-    this.#say("The picture as the networks saw it", "What the networks saw: 28×28 pixels.");
+    this.#say("The networks’ input", "The networks’ input: 28×28 pixels.");
     fill(this.#steps, preprocessing.steps.map((step) => el("li", {}, step)));
   }
 
@@ -54,7 +54,8 @@ export class SeenPicture {
   async explain({ preprocessing, saliency, label, class_name: name }) {
     await this.show(preprocessing);
     this.#paint(saliency.flat());
-    this.#say(`Which pixels made ${label} read ${name}`, `Why ${label} reads ${name}: these pixels`);
+    const caption = `Pixels behind the prediction of ${label}: ${name}`;
+    this.#say(caption, caption);
   }
 
   #say(alternative, caption) {
@@ -68,7 +69,7 @@ export class SeenPicture {
     const image = this.#context.createImageData(SIZE, SIZE);
     this.#grey.forEach((grey, index) => {
       const share = (shares?.[index] ?? 0) / strongest;
-      const hue = share > 0 ? FOR : AGAINST;
+      const hue = share > 0 ? SUPPORTS : OPPOSES;
       const ink = shares === null ? grey : grey * DIMMED;
       // The root lifts faint values: one strong pixel would otherwise leave the others black.
       const weight = Math.sqrt(Math.abs(share));
