@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 
 from lab.errors import LabError
-from lab.settings import Settings, load_settings
+from lab.settings import load_settings
 from launcher.client import LabClient
 from launcher.processes import LabProcesses, ProcessEndedError
 from launcher.screen import ACTIVE, RunBars, make_findings_table
@@ -27,10 +27,11 @@ def main() -> int:
         signal.signal(number, _stop)
     console = Console()
     try:
-        settings = load_settings()
+        client = LabClient(load_settings())
+        client.check_port()
         with LabProcesses(log_dir=LOG_DIR) as processes:
             try:
-                run_lab(settings, processes, console=console)
+                run_lab(client, processes, console=console)
             except KeyboardInterrupt:
                 console.print("Stopping; unfinished runs continue at the next start.")
     except (LabError, ProcessEndedError) as error:
@@ -39,13 +40,12 @@ def main() -> int:
     return 0
 
 
-def run_lab(settings: Settings, processes: LabProcesses, *, console: Console) -> NoReturn:
+def run_lab(client: LabClient, processes: LabProcesses, *, console: Console) -> NoReturn:
     """Wait for the service, follow the newest experiment to its end, then keep the processes running.
 
     Raises:
         ProcessEndedError: the service ended, or the worker refuses to start.
     """
-    client = LabClient(settings)
     with console.status("Starting the service and the worker …"):
         while not client.is_ready():
             processes.keep_running()

@@ -151,4 +151,5 @@ def test_says_when_the_port_is_taken(folder: Path, environment: dict[str, str]) 
         )
 
     assert ended.returncode == 1
-    assert "address already in use" in ended.stdout
+    assert ended.stdout.startswith(f"LAB_PORT: port {environment['LAB_PORT']} is already in use")
+    assert not (folder / "var/log").exists()
