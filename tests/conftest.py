@@ -36,6 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def pytest_collection_finish() -> None:
+    """Leave what importing has made out of garbage collection: nothing of it is ever freed."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Let the interpreter free it all at the end."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def collect_garbage() -> Iterator[None]:
     """Free the figures of each file: matplotlib's reference cycles keep hundreds of megabytes alive."""

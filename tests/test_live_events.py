@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-NUM_EPOCHS = 12
+NUM_EPOCHS = 8
 
 
 def follow(processes: Processes, *, last_event_id: str | None = None) -> Iterator[Event]:
@@ -37,7 +37,9 @@ def test_a_stream_survives_a_restart_of_the_service_and_misses_nothing(processes
             break
     log = processes.folder / "worker.log"
     wait_until(
-        lambda: "epoch 6 of 12" in log.read_text(), timeout_seconds=120, what="the worker goes on by itself"
+        lambda: f"epoch 5 of {NUM_EPOCHS}" in log.read_text(),
+        timeout_seconds=120,
+        what="the worker goes on by itself",
     )
     processes.start("service")
     processes.wait_for_service()

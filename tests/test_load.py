@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 NUM_CLIENTS = 50
 NUM_STREAMS = 15
-NUM_ROUNDS = 3
-NUM_EPOCHS = 12
+NUM_ROUNDS = 2
+NUM_EPOCHS = 8
 
 
 @pytest.fixture

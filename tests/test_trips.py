@@ -4,8 +4,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,8 @@ import pytest
 from PIL import Image
 
 from lab.datasets.load import Dataset
-from tests.conftest import REPOSITORY
 from tests.processes import Processes
+from tests.warm import WarmProcess
 
 pytestmark = pytest.mark.slow
 
@@ -113,11 +111,10 @@ def test_a_process_with_impossible_settings_says_so_in_a_sentence(
 ) -> None:
     environment = {**os.environ, "LAB_DATABASE_URL": f"sqlite:///{tmp_path}/lab.db", variable: value}
 
-    ended = subprocess.run(
-        [sys.executable, "-m", "service"], cwd=REPOSITORY, env=environment, capture_output=True, text=True
-    )
+    log_path = tmp_path / "service.log"
+    assert WarmProcess("service", environment=environment, log_path=log_path).wait(60) == 2
 
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("service: ")
-    assert sentence in ended.stderr
-    assert "Traceback" not in ended.stderr
+    log = log_path.read_text()
+    assert log.startswith("service: ")
+    assert sentence in log
+    assert "Traceback" not in log

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from torchvision import datasets as torchvision_datasets
 
 from lab.datasets.load import (
     DATASETS,
@@ -92,8 +91,7 @@ def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     for info in DATASETS.values():
         if info.torchvision_class:
-            source = getattr(torchvision_datasets, info.torchvision_class)
-            monkeypatch.setattr(source, "mirrors", [NOWHERE])
+            monkeypatch.setattr(f"torchvision.datasets.{info.torchvision_class}.mirrors", [NOWHERE])
 
 
 class TestDigits:
@@ -181,7 +179,7 @@ class TestDownload:
     def test_server_without_the_files_is_told_too(
         self, tmp_path: Path, mirror: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(torchvision_datasets.KMNIST, "mirrors", [mirror[1]])
+        monkeypatch.setattr("torchvision.datasets.KMNIST.mirrors", [mirror[1]])
         with pytest.raises(DatasetUnavailableError, match="kmnist"):
             ensure_dataset(DATASETS["kmnist"], data_dir=tmp_path / "data")
 
@@ -191,7 +189,7 @@ class TestDownload:
         monkeypatch.setenv("no_proxy", "*")
         monkeypatch.setattr("lab.datasets.load.DOWNLOAD_TIMEOUT_SECONDS", 0.1)
         with serve(HangingHandler) as address:
-            monkeypatch.setattr(torchvision_datasets.KMNIST, "mirrors", [address])
+            monkeypatch.setattr("torchvision.datasets.KMNIST.mirrors", [address])
             try:
                 with pytest.raises(DatasetUnavailableError, match="kmnist"):
                     ensure_dataset(DATASETS["kmnist"], data_dir=tmp_path / "data")
@@ -205,16 +203,15 @@ class TestDownload:
         self, tmp_path: Path, mirror: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder, address = mirror
-        source = torchvision_datasets.KMNIST
-        monkeypatch.setattr(source, "mirrors", [NOWHERE, address])
-        monkeypatch.setattr(source, "resources", write_tiny_set(folder))
+        monkeypatch.setattr("torchvision.datasets.KMNIST.mirrors", [NOWHERE, address])
+        monkeypatch.setattr("torchvision.datasets.KMNIST.resources", write_tiny_set(folder))
         info, data_dir = DATASETS["kmnist"], tmp_path / "data"
         assert not is_present(info, data_dir=data_dir)
         dataset = load_dataset("kmnist", data_dir=data_dir)
         assert dataset.train.labels.tolist() == [0, 1, 2]
         assert dataset.test.images.shape == (2, 28, 28)
         assert is_present(info, data_dir=data_dir)
-        monkeypatch.setattr(source, "mirrors", [NOWHERE])
+        monkeypatch.setattr("torchvision.datasets.KMNIST.mirrors", [NOWHERE])
         assert len(load_dataset("kmnist", data_dir=data_dir).test) == 2
 
     def test_a_missing_file_of_four_is_not_present(self, tmp_path: Path) -> None:

@@ -224,6 +224,7 @@ class TestRead:
         assert response.json()["error"] == "invalid_request"
 
 
+@pytest.mark.slow
 class TestResults:
     def test_gives_a_row_a_run(self, trained_client: TestClient) -> None:
         answer = trained_client.get("/experiments/1/results").json()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -77,10 +78,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         grid = submit(client, grid={"normalization": ["batch", "instance"]}, seeds=5)
         for experiment_id in (study, grid):
             finish_runs(app, experiment_id, climb)
-        yield {
-            "study": client.get(f"/experiments/{study}/report"),
-            "grid": client.get(f"/experiments/{grid}/report"),
-        }
+        grid_page = client.get(f"/experiments/{grid}/report")
+        statements: list[str] = []
+        sa.event.listen(
+            app.state.resources.database.engine,
+            "before_cursor_execute",
+            lambda _connection, _cursor, statement, *_rest: statements.append(statement),
+        )
+        study_page = client.get(f"/experiments/{study}/report")
+        yield {"study": study_page, "grid": grid_page, "statements of study": statements}
 
 
 class TestPage:
@@ -122,6 +128,12 @@ class TestPage:
         assert "Group norm, image 1, blue + green" in reader.text
         numbers = re.findall(r"Figure (\d+)\.", reader.text)
         assert numbers == [str(number) for number in range(1, len(titles) + 1)]
+
+    def test_metrics_and_predictions_are_read_once(self, pages: dict[str, Any]) -> None:
+        statements = pages["statements of study"]
+        predictions = [sql for sql in statements if "log_probabilities" in sql]
+        metrics = [sql for sql in statements if sql.startswith("SELECT epoch_metrics")]
+        assert (len(predictions), len(metrics)) == (1, 1)
 
     def test_markup_in_a_name_is_text(self, pages: dict[str, Any]) -> None:
         assert "Study <b>& more</b>" in PageReader(pages["study"].text).text

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -54,23 +53,6 @@ def judge(material: Material) -> dict[str, Finding]:
         block for block in write_study_claims(material, base_url=BASE_URL) if isinstance(block, Finding)
     ]
     return {name: one for name in CLAIMS for one in findings if one.claim.startswith(name)}
-
-
-def test_metrics_and_predictions_are_read_once(client: TestClient, app: FastAPI) -> None:
-    experiment_id = submit(client, seeds=2)
-    finish_runs(app, experiment_id, lambda config: [0.8, 0.9])
-    statements: list[str] = []
-    sa.event.listen(
-        app.state.resources.database.engine,
-        "before_cursor_execute",
-        lambda _connection, _cursor, statement, *_rest: statements.append(statement),
-    )
-
-    assert client.get(f"/experiments/{experiment_id}/report").status_code == 200
-
-    predictions = [sql for sql in statements if "log_probabilities" in sql]
-    metrics = [sql for sql in statements if sql.startswith("SELECT epoch_metrics")]
-    assert (len(predictions), len(metrics)) == (1, 1)
 
 
 def test_one_seed_concludes_nothing(collect: Collect) -> None:

@@ -3,9 +3,6 @@ import math
 import pytest
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.functional import affine
-from torchvision.transforms.functional import rotate as rotate_by_torchvision
 
 from lab.datasets.pixels import normalize_pixels
 from worker.training.augmentation import augment, distort
@@ -54,10 +51,13 @@ class TestDistort:
         torch.testing.assert_close(right, torch.rot90(blob, -1), atol=0.02, rtol=0)
 
     def test_turns_as_torchvision_does(self) -> None:
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.functional import rotate
+
         picture = make_blobs(1)
         turned = distort(picture, rotation_degrees=30, generator=seeded(2))
         angle = float(measure_angles(turned)[0])
-        expected = rotate_by_torchvision(picture, angle, interpolation=InterpolationMode.BILINEAR)
+        expected = rotate(picture, angle, interpolation=InterpolationMode.BILINEAR)
         assert abs(angle) > 5
         torch.testing.assert_close(turned, expected, atol=0.01, rtol=0)
 
@@ -99,6 +99,9 @@ class TestDistort:
         torch.testing.assert_close(down, torch.zeros(4_000), atol=0.01, rtol=0)
 
     def test_all_at_once_is_as_torchvision_does(self) -> None:
+        from torchvision.transforms import InterpolationMode
+        from torchvision.transforms.functional import affine
+
         picture = make_blobs(1)
         options = {"rotation_degrees": 30.0, "translation_pixels": 3.0, "scaling_percent": 20.0}
         distorted = distort(picture, **options, generator=seeded(5))
