@@ -23,6 +23,7 @@ from service.appendix.figure_panel import (
     write_cell,
 )
 from service.appendix.statistics import NORMALIZATIONS, Appendix, StatisticsSet
+from service.drawing.canvas import start_canvas
 
 MAX_DRAWN_VALUES = 1024
 MAX_DRAWN_SIDE = 40
@@ -50,10 +51,7 @@ def draw_appendix(appendix: Appendix) -> Figure:
     heights = [max(h for _, h in sizes[row * columns : (row + 1) * columns]) for row in range(4 // columns)]
     width = max(sum(widths) + (columns - 1) * _PANEL_GAP + 2 * _MARGIN, _LEAST_SHEET)
     height = sum(heights) + (len(heights) - 1) * _PANEL_GAP + _HEADER + _FOOTER + _MARGIN
-    figure = Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
+    figure, axes = start_canvas(width, height)
     for index, (name, panel) in enumerate(panels.items()):
         row, column = divmod(index, columns)
         across = _MARGIN + sum(widths[:column]) + column * _PANEL_GAP

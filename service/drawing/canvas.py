@@ -1,9 +1,12 @@
 """The base of every figure: a bare page, its inks, and text that is safe to draw."""
 
 import unicodedata
+from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 INK = "#1F2328"
 QUIET_INK = "#5B636B"
@@ -34,6 +37,18 @@ def start_canvas(width: float, height: float) -> tuple[Figure, Axes]:
     canvas.set_ylim(height, 0)
     canvas.set_axis_off()
     return figure, canvas
+
+
+def write(canvas: Axes, place: tuple[float, float], words: str, *, size: float, **look: Any) -> None:
+    """Write words whose left end, at half their height, is at ``place``."""
+    canvas.text(*place, words, va="center", fontsize=size, **{"color": INK, **look})
+
+
+def draw_image(canvas: Axes, image: NDArray[np.uint8], *, left: float, top: float, size: float) -> None:
+    """Draw a (28, 28) test image as a square of ``size``; 255 is white."""
+    # The canvas counts downwards, so that the lower edge is the larger number.
+    extent = (left, left + size, top + size, top)
+    canvas.imshow(image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="auto")
 
 
 def write_heading(figure: Figure, title: str, words: str, *, left: float = 0.3) -> None:

@@ -2,7 +2,7 @@
 
 from lab.datasets.load import DATASETS
 from service.mistakes.answers import Answers
-from service.mistakes.run_sheet import Mistake
+from service.mistakes.run_sheet import Mistake, RunMistakes
 from service.mistakes.schemas import RunMisclassified
 
 
@@ -24,8 +24,7 @@ def list_misclassified(answers: Answers, row: int = 0) -> RunMisclassified:
 
 def collect_mistakes(answers: Answers, row: int = 0) -> list[Mistake]:
     """Collect the images that the run at ``row`` misclassifies as tiles, most confident first."""
-    run = answers.runs[row]
-    names = DATASETS[run.config.dataset].class_names
+    names = DATASETS[answers.runs[row].config.dataset].class_names
     return [
         Mistake(
             index=mistake.index,
@@ -33,16 +32,16 @@ def collect_mistakes(answers: Answers, row: int = 0) -> list[Mistake]:
             true=names[mistake.true],
             predicted=names[mistake.predicted],
             confidence=mistake.confidence,
-            run_label=run.config.label,
         )
         for mistake in answers.rank_misclassified(row)
     ]
 
 
-def make_strips(answers: Answers) -> list[tuple[str, list[Mistake], int]]:
-    """Make for each run a strip: its name, its tiles and their number."""
-    strips = []
-    for row, run in enumerate(answers.runs):
-        mistakes = collect_mistakes(answers, row)
-        strips.append((f"{run.config.label}, seed {run.config.seed}", mistakes, len(mistakes)))
-    return strips
+def collect_run_mistakes(answers: Answers) -> list[RunMistakes]:
+    """Collect the tiles of every run, under its configuration and seed."""
+    return [
+        RunMistakes(
+            run_name=f"{run.config.label}, seed {run.config.seed}", mistakes=collect_mistakes(answers, row)
+        )
+        for row, run in enumerate(answers.runs)
+    ]

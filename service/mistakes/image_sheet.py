@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from service.drawing.canvas import INK, QUIET_INK, clean_text, draw_notice, start_canvas
+from service.drawing.canvas import QUIET_INK, clean_text, draw_image, draw_notice, start_canvas, write
 from service.drawing.palette import NORMALIZATION_COLORS, OTHER_COLOR
 from service.mistakes.run_sheet import format_confidence
 
@@ -65,11 +65,11 @@ def draw_shared_mistakes(
     height = HEADER + ceil(len(shown) / columns) * TILE_HEIGHT
     figure, canvas = start_canvas(2 * MARGIN + columns * TILE_WIDTH, height)
     max_length = int(figure.get_figwidth() * 8)
-    canvas.text(MARGIN, 0.38, clean_text(title, max_length=max_length), va="center", fontsize=15, color=INK)
+    write(canvas, (MARGIN, 0.38), clean_text(title, max_length=max_length), size=15)
     words = (
         f"{_describe_number(len(shown), num_total)}. Beside each: what it was taken for, how surely, by whom."
     )
-    canvas.text(MARGIN, 0.72, words, va="center", fontsize=9.5, color=QUIET_INK)
+    write(canvas, (MARGIN, 0.72), words, size=9.5, color=QUIET_INK)
     for place, missed in enumerate(shown):
         row, column = divmod(place, columns)
         _draw_tile(canvas, missed, left=MARGIN + column * TILE_WIDTH, top=HEADER + row * TILE_HEIGHT)
@@ -77,21 +77,17 @@ def draw_shared_mistakes(
 
 
 def _draw_tile(canvas: Axes, missed: MissedImage, *, left: float, top: float) -> None:
-    # The canvas counts downwards, so that the picture's lower edge is the larger number.
-    extent = (left, left + PICTURE, top + PICTURE, top)
-    canvas.imshow(
-        missed.image, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest", aspect="auto"
-    )
+    draw_image(canvas, missed.image, left=left, top=top, size=PICTURE)
     beside, runs = left + PICTURE + 0.14, f"{missed.num_missed} of {missed.num_runs} runs"
     head = f"{clean_text(missed.true, max_length=13)}: missed by {runs}"
-    _write(canvas, (beside, top + 0.08), head, size=9.5)
-    _write(canvas, (left, top + PICTURE + 0.1), f"#{missed.index}", size=7, color=QUIET_INK)
+    write(canvas, (beside, top + 0.08), head, size=9.5)
+    write(canvas, (left, top + PICTURE + 0.1), f"#{missed.index}", size=7, color=QUIET_INK)
     for line, answer in enumerate(missed.answers[:MOST_ANSWERS]):
         _draw_answer(canvas, answer, left=beside, top=top + 0.31 + 0.32 * line)
     if len(missed.answers) > MOST_ANSWERS:
         rest = ", ".join(answer.predicted for answer in missed.answers[MOST_ANSWERS:])
         words = clean_text(f"also taken for {rest}", max_length=MOST_LETTERS)
-        _write(canvas, (beside, top + 1.27), words, size=7.5, color=QUIET_INK)
+        write(canvas, (beside, top + 1.27), words, size=7.5, color=QUIET_INK)
 
 
 def _draw_answer(canvas: Axes, answer: WrongAnswer, *, left: float, top: float) -> None:
@@ -99,15 +95,15 @@ def _draw_answer(canvas: Axes, answer: WrongAnswer, *, left: float, top: float) 
     share = format_confidence(answer.confidence)
     sure = share if len(answer.labels) == 1 else f"up to {share}"
     name = f"→ {clean_text(answer.predicted, max_length=13)}"
-    _write(canvas, (left, top), name, size=9.5)
+    write(canvas, (left, top), name, size=9.5)
     start = left + 0.3 + 0.085 * len(name)
-    _write(canvas, (start, top), sure, size=8, color=QUIET_INK)
+    write(canvas, (start, top), sure, size=8, color=QUIET_INK)
     for place, normalization in enumerate(sorted(set(answer.normalizations))):
         dot = left + 0.04 + 0.12 * place
         color = NORMALIZATION_COLORS.get(normalization, OTHER_COLOR)
         canvas.plot(dot, top + 0.155, "o", markersize=5, color=color, markeredgewidth=0)
     words = _name_runs(answer)
-    _write(canvas, (left + 0.1 + 0.12 * len(set(answer.normalizations)), top + 0.155), words, size=7)
+    write(canvas, (left + 0.1 + 0.12 * len(set(answer.normalizations)), top + 0.155), words, size=7)
 
 
 def _name_runs(answer: WrongAnswer) -> str:
@@ -119,10 +115,6 @@ def _name_runs(answer: WrongAnswer) -> str:
             return clean_text(words, max_length=MOST_LETTERS)
     words = f"{len(answer.labels)} runs: {', '.join(sorted(set(answer.normalizations)))}"
     return clean_text(words, max_length=MOST_LETTERS)
-
-
-def _write(canvas: Axes, place: tuple[float, float], words: str, *, size: float, color: str = INK) -> None:
-    canvas.text(*place, words, va="center", fontsize=size, color=color)
 
 
 def _describe_number(num_shown: int, num_total: int) -> str:

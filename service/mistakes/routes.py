@@ -14,7 +14,7 @@ from service.drawing.rendering import respond_with_figure
 from service.mistakes.agreement import count_agreement, find_missed_by_every_run, select_missed
 from service.mistakes.answers import Answers, read_answers, read_run_answers, require_runs
 from service.mistakes.by_image import collect_images, describe_images, describe_missed_only
-from service.mistakes.by_run import collect_mistakes, list_misclassified, make_strips
+from service.mistakes.by_run import collect_mistakes, collect_run_mistakes, list_misclassified
 from service.mistakes.confusion import count_by_configuration, describe_confusions, describe_run_confusion
 from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.image_sheet import MOST_TILES, draw_shared_mistakes
@@ -116,7 +116,7 @@ def draw_experiment_misclassified(
     require_runs(answers, experiment)
     title = f"{experiment.name}: misclassified test images"
     if by == "run":
-        return respond_with_figure(draw_misclassified_by_run(make_strips(answers), title=title))
+        return respond_with_figure(draw_misclassified_by_run(collect_run_mistakes(answers), title=title))
     indices = select_missed(answers, **vars(choice))
     shown = collect_images(answers, indices[:MOST_TILES], experiment=experiment)
     return respond_with_figure(draw_shared_mistakes(shown, title=title, num_total=len(indices)))
@@ -168,9 +168,8 @@ def show_run_misclassified(answers: RunAnswersDep) -> RunMisclassified:
 @run_router.get("/misclassified.png", response_class=Response, dependencies=[DRAWING])
 def draw_run_misclassified(run: RunDep, answers: RunAnswersDep) -> Response:
     """Draw the most confidently misclassified images, each with its true and its predicted class."""
-    mistakes = collect_mistakes(answers)
     title = f"Run {run.id}: {run.config.label}, seed {run.config.seed}"
-    return respond_with_figure(draw_misclassified(mistakes, title=title, num_total=len(mistakes)))
+    return respond_with_figure(draw_misclassified(collect_mistakes(answers), title=title))
 
 
 @run_router.get("/confusion")

@@ -14,7 +14,7 @@ from service.mistakes.agreement import (
 )
 from service.mistakes.answers import Answers
 from service.mistakes.by_image import collect_images
-from service.mistakes.by_run import collect_mistakes, make_strips
+from service.mistakes.by_run import collect_mistakes, collect_run_mistakes
 from service.mistakes.confusion import count_by_configuration, count_confusions, find_most_confused
 from service.mistakes.confusion_figure import draw_confusions
 from service.mistakes.image_sheet import draw_shared_mistakes
@@ -126,7 +126,7 @@ def _make_run_sheets(material: Material, answers: Answers) -> list[Block]:
     sheet = make_sheet(
         title="The most confident mistakes, run by run",
         path=f"/experiments/{material.experiment.id}/misclassified.png?by=run",
-        draw=lambda: draw_misclassified_by_run(make_strips(answers), title=material.experiment.name),
+        draw=lambda: draw_misclassified_by_run(collect_run_mistakes(answers), title=material.experiment.name),
     )
     return [Heading("Run by run"), Paragraph(words), sheet]
 
@@ -134,12 +134,12 @@ def _make_run_sheets(material: Material, answers: Answers) -> list[Block]:
 def _make_run_sheet(answers: Answers, row: int) -> Picture:
     run = answers.runs[row]
     title = f"{run.config.label}, seed {run.config.seed}"
-
-    def draw() -> Figure:
-        mistakes = collect_mistakes(answers, row)
-        return draw_misclassified(mistakes, title=title, num_total=len(mistakes))
-
-    return make_sheet(title=title, path=f"/runs/{run.id}/misclassified.png", draw=draw, is_half=True)
+    return make_sheet(
+        title=title,
+        path=f"/runs/{run.id}/misclassified.png",
+        draw=lambda: draw_misclassified(collect_mistakes(answers, row), title=title),
+        is_half=True,
+    )
 
 
 def _describe_confusion(material: Material, answers: Answers) -> str:

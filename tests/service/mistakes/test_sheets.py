@@ -6,14 +6,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from service.drawing.rendering import IMAGE_FORMATS, ImageFormat, render
-from service.mistakes.run_sheet import Mistake, draw_misclassified, draw_misclassified_by_run
+from service.mistakes.run_sheet import Mistake, RunMistakes, draw_misclassified, draw_misclassified_by_run
 
 pytestmark = pytest.mark.slow
 
 
-def make_mistakes(
-    number: int, *, true: str = "9", predicted: str = "4", run_label: str = "group + L1"
-) -> list[Mistake]:
+def make_mistakes(number: int, *, true: str = "9", predicted: str = "4") -> list[Mistake]:
     return [
         Mistake(
             index=1000 + i,
@@ -21,7 +19,6 @@ def make_mistakes(
             true=true,
             predicted=predicted,
             confidence=0.99 - i / 1000,
-            run_label=run_label,
         )
         for i in range(number)
     ]
@@ -44,12 +41,12 @@ def assert_texts_keep_apart(figure: Figure) -> None:
 
 class TestSheet:
     def test_tile_tells_true_predicted_confidence_and_index(self) -> None:
-        texts = read_texts(draw_misclassified(make_mistakes(1), title="group + L1", num_total=1))
+        texts = read_texts(draw_misclassified(make_mistakes(1), title="group + L1"))
         assert {"group + L1", "9 → 4", "99.0 %", "#1000"} <= set(texts)
         assert any("the only mistake" in text for text in texts)
 
     def test_shows_the_first_forty_in_the_order_given(self) -> None:
-        figure = draw_misclassified(make_mistakes(85), title="group + L1", num_total=85)
+        figure = draw_misclassified(make_mistakes(85), title="group + L1")
         images = figure.axes[0].images
         assert [int(np.asarray(image.get_array())[0, 0]) for image in images] == [5 * i for i in range(40)]
         corners = [(image.get_extent()[3], image.get_extent()[0]) for image in images]
@@ -61,8 +58,8 @@ class TestSheet:
     def test_pictures_stand_upright_and_keep_their_brightness(self) -> None:
         image = np.zeros((28, 28), dtype=np.uint8)
         image[:14] = 255
-        mistake = Mistake(index=7, image=image, true="1", predicted="7", confidence=0.8, run_label="")
-        figure = draw_misclassified([mistake], title="Upright", num_total=1)
+        mistake = Mistake(index=7, image=image, true="1", predicted="7", confidence=0.8)
+        figure = draw_misclassified([mistake], title="Upright")
         with Image.open(io.BytesIO(render(figure, image_format="png"))) as picture:
             pixels = np.asarray(picture.convert("L"))
         left, right, bottom, top = figure.axes[0].images[0].get_extent()
@@ -72,15 +69,9 @@ class TestSheet:
 
     def test_words_take_two_lines(self) -> None:
         words = make_mistakes(20, true="ankle boot", predicted="T-shirt/top")
-        figure = draw_misclassified(words, title="Fashion", num_total=700)
+        figure = draw_misclassified(words, title="Fashion")
         assert "ankle boot →\nT-shirt/top" in read_texts(figure)
         assert_texts_keep_apart(figure)
-
-    def test_several_runs_are_named_on_their_tiles(self) -> None:
-        both = make_mistakes(3) + make_mistakes(3, run_label="batch")
-        assert {"group + L1", "batch"} <= set(read_texts(draw_misclassified(both, title="Both", num_total=6)))
-        assert "batch" not in read_texts(draw_misclassified(both[:3], title="One", num_total=3))
-        assert_texts_keep_apart(draw_misclassified(both, title="Both", num_total=6))
 
     @pytest.mark.parametrize(
         ("confidence", "words"), [(0.99996, ">99.9 %"), (1.0, "100.0 %"), (0.999, "99.9 %"), (0.4, "40.0 %")]
@@ -88,30 +79,26 @@ class TestSheet:
     def test_confidence_is_not_rounded_up_to_certainty(self, confidence: float, words: str) -> None:
         (mistake,) = make_mistakes(1)
         certain = Mistake(**{**vars(mistake), "confidence": confidence})
-        assert words in read_texts(draw_misclassified([certain], title="Sure", num_total=1))
+        assert words in read_texts(draw_misclassified([certain], title="Sure"))
 
     def test_no_mistakes_is_a_friendly_figure(self) -> None:
-        texts = read_texts(draw_misclassified([], title="group + L1", num_total=0))
+        texts = read_texts(draw_misclassified([], title="group + L1"))
         assert "group + L1" in texts
         assert any("No mistakes" in text for text in texts)
 
-    def test_mistakes_without_pictures_are_not_called_none(self) -> None:
-        texts = read_texts(draw_misclassified([], title="group + L1", num_total=85))
-        assert any("showing 0 of 85 mistakes" in text for text in texts)
-
     @pytest.mark.parametrize("number", [1, 8, 9, 40])
     def test_texts_keep_apart(self, number: int) -> None:
-        assert_texts_keep_apart(draw_misclassified(make_mistakes(number), title="Any", num_total=85))
+        assert_texts_keep_apart(draw_misclassified(make_mistakes(number), title="Any"))
 
 
 class TestSheetByRun:
     def test_each_run_has_a_labelled_strip(self) -> None:
-        groups = [
-            ("batch + L1 + L2", make_mistakes(40), 85),
-            ("perfect", [], 0),
-            ("layer + L2", make_mistakes(4), 4),
+        runs = [
+            RunMistakes(run_name="batch + L1 + L2", mistakes=make_mistakes(85)),
+            RunMistakes(run_name="perfect", mistakes=[]),
+            RunMistakes(run_name="layer + L2", mistakes=make_mistakes(4)),
         ]
-        figure = draw_misclassified_by_run(groups, title="The study")
+        figure = draw_misclassified_by_run(runs, title="The study")
         texts = read_texts(figure)
         assert {"batch + L1 + L2", "perfect", "layer + L2"} <= set(texts)
         assert "showing 10 of 85 mistakes" in texts
@@ -121,8 +108,8 @@ class TestSheetByRun:
         assert_texts_keep_apart(figure)
 
     def test_many_runs_are_cut_and_counted(self) -> None:
-        groups = [(f"run {i}", make_mistakes(1), 1) for i in range(120)]
-        texts = read_texts(draw_misclassified_by_run(groups, title="The grid"))
+        runs = [RunMistakes(run_name=f"run {i}", mistakes=make_mistakes(1)) for i in range(120)]
+        texts = read_texts(draw_misclassified_by_run(runs, title="The grid"))
         assert any("showing 24 of 120 runs" in text for text in texts)
         assert "run 23" in texts
         assert "run 24" not in texts
@@ -134,11 +121,11 @@ class TestSheetByRun:
 class TestRendering:
     @pytest.mark.parametrize("image_format", IMAGE_FORMATS)
     def test_same_mistakes_give_the_same_bytes(self, image_format: ImageFormat) -> None:
-        one, other = (draw_misclassified(make_mistakes(20), title="Twice", num_total=20) for _ in range(2))
+        one, other = (draw_misclassified(make_mistakes(20), title="Twice") for _ in range(2))
         assert render(one, image_format=image_format) == render(other, image_format=image_format)
 
     def test_files_are_what_they_claim(self) -> None:
-        figure = draw_misclassified(make_mistakes(40), title="group + L1", num_total=85)
+        figure = draw_misclassified(make_mistakes(85), title="group + L1")
         with Image.open(io.BytesIO(render(figure, image_format="png"))) as picture:
             picture.load()
             assert 1400 < picture.width < 1800
