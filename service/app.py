@@ -23,7 +23,7 @@ from service.errors import add_error_handlers
 from service.experiments import control, events, submission
 from service.experiments import listing as experiments
 from service.experiments.feed import ExperimentFeed
-from service.guards import BodyLimit, Guard, JsonByDefault
+from service.guards import BodyLimit, JsonByDefault, guard
 from service.mistakes import routes as mistakes
 from service.mistakes.test_images import TestImages
 from service.plots import routes as plots
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Which normalization, with which regularization, makes a small digit classifier better? Queue training "
-    "runs for every configuration and seed, and look at what they came to."
+    "runs for every configuration and seed, and compare their results."
 )
 
 GUARDED_ROUTES = (
@@ -59,34 +59,46 @@ GUARDED_ROUTES = (
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the service on the settings' database, whose schema is brought up to date."""
+    app = build_routes()
+    open_resources(app, settings)
+    return app
+
+
+def open_resources(app: FastAPI, settings: Settings) -> None:
+    """Give the app its database, queue and caches; it closes them when it ends."""
     database = Database(settings.database_url)
     database.upgrade()
     upgrade_queue(database)
     queue = JobQueue(database)
     if settings.submit_study:
         submit_study_once(database, queue)
-
-    @asynccontextmanager
-    async def close_with_app(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        queue.close()
-        database.close()
-
-    app = FastAPIOffline(
-        title="Normalization Lab",
-        description=DESCRIPTION,
-        version="0.1.0",
-        lifespan=close_with_app,
-        redoc_url=None,
-    )
     app.state.resources = Resources(settings=settings, database=database, queue=queue)
     app.state.feed = ExperimentFeed(database)
     app.state.test_images = TestImages(settings.data_dir)
     app.state.predictor = Predictor()
+
+
+@asynccontextmanager
+async def close_resources(app: FastAPI) -> AsyncIterator[None]:
+    """Close queue and database when the app ends."""
+    yield
+    app.state.resources.queue.close()
+    app.state.resources.database.close()
+
+
+def build_routes() -> FastAPI:
+    """Build the app with every route and guard; settings and database are read from its state."""
+    app = FastAPIOffline(
+        title="Normalization Lab",
+        description=DESCRIPTION,
+        version="0.1.0",
+        lifespan=close_resources,
+        redoc_url=None,
+    )
     app.add_middleware(JsonByDefault)
-    app.add_middleware(BodyLimit, max_body_size=settings.max_upload_bytes)
+    app.add_middleware(BodyLimit)
     add_error_handlers(app)
-    guarded = [Depends(Guard(settings))]
+    guarded = [Depends(guard)]
     for module in GUARDED_ROUTES:
         app.include_router(module.router, dependencies=guarded)
     app.include_router(mistakes.run_router, dependencies=guarded)

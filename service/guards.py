@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.errors import CrossOriginError, TooLargeError, UnauthorizedError
-from lab.settings import Settings
+from service.dependencies import ResourcesDep
 from service.errors import write_lab_error
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "testserver")
@@ -34,14 +34,20 @@ class JsonByDefault:
 class BodyLimit:
     """Refuses a body over the limit: by its announced length at once, or else when it turns out longer."""
 
-    def __init__(self, app: ASGIApp, max_body_size: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._max_body_size = max_body_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        length = Headers(scope=scope).get("content-length", "") if scope["type"] == "http" else ""
-        if length.isdecimal() and int(length) > self._max_body_size:
-            await write_lab_error(self._make_error())(scope, receive, send)
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        max_bytes = scope["app"].state.resources.settings.max_upload_bytes
+        error = TooLargeError(
+            f"The body of the request is too large; send at most {max_bytes:,} bytes (LAB_MAX_UPLOAD_BYTES)."
+        )
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length) > max_bytes:
+            await write_lab_error(error)(scope, receive, send)
             return
         num_read = 0
 
@@ -49,51 +55,40 @@ class BodyLimit:
             nonlocal num_read
             message = await receive()
             num_read += len(message.get("body", b""))
-            if num_read > self._max_body_size:
+            if num_read > max_bytes:
                 # The framework turns any other exception while reading a body into its own 400.
-                raise HTTPException(413, str(self._make_error()))
+                raise HTTPException(413, str(error))
             return message
 
         await self._app(scope, receive_within_limit, send)
 
-    def _make_error(self) -> TooLargeError:
-        return TooLargeError(
-            f"The body of the request is too large; send at most {self._max_body_size:,} bytes "
-            "(LAB_MAX_UPLOAD_BYTES)."
+
+async def guard(request: Request, resources: ResourcesDep) -> None:
+    """Check host, origin and token.
+
+    Without a token only this machine may send requests, and no web page open on it: a foreign host name that
+    resolves to 127.0.0.1 is refused.
+
+    Raises:
+        CrossOriginError: a page of another site asks.
+        UnauthorizedError: the token is missing or wrong.
+    """
+    token, host = resources.settings.api_token, request.url.hostname
+    if token is None and not resources.settings.allow_no_token and host not in LOOPBACK_NAMES:
+        raise CrossOriginError(
+            f"The service answers to 127.0.0.1 and localhost, not to {host}; set LAB_API_TOKEN to let others "
+            "in."
+        )
+    origin = request.headers.get("origin")
+    is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if is_foreign and request.method not in SAFE_METHODS:
+        raise CrossOriginError(f"A page of {origin} may not change anything here.")
+    if token is not None and not _has_token(request, token):
+        raise UnauthorizedError(
+            "This needs the header 'Authorization: Bearer <token>' with the token in LAB_API_TOKEN."
         )
 
 
-class Guard:
-    """A dependency that lets a request in, or raises."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._token = settings.api_token
-        # Without a token only this machine may send requests, and no web page open on it: a foreign host name
-        # that resolves to 127.0.0.1 is refused.
-        self._is_host_checked = settings.api_token is None and not settings.allow_no_token
-
-    async def __call__(self, request: Request) -> None:
-        """Check host, origin and token.
-
-        Raises:
-            CrossOriginError: a page of another site asks.
-            UnauthorizedError: the token is missing or wrong.
-        """
-        if self._is_host_checked and request.url.hostname not in LOOPBACK_NAMES:
-            raise CrossOriginError(
-                f"The service answers to 127.0.0.1 and localhost, not to {request.url.hostname}; set "
-                "LAB_API_TOKEN to let others in."
-            )
-        origin = request.headers.get("origin")
-        is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-        if is_foreign and request.method not in SAFE_METHODS:
-            raise CrossOriginError(f"A page of {origin} may not change anything here.")
-        if self._token is not None and not self._has_token(request):
-            raise UnauthorizedError(
-                "This needs the header 'Authorization: Bearer <token>' with the token in LAB_API_TOKEN."
-            )
-
-    def _has_token(self, request: Request) -> bool:
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        expected = (self._token or "").encode()
-        return scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), expected)
+def _has_token(request: Request, expected: str) -> bool:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), expected.encode())
