@@ -11,8 +11,9 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
@@ -31,15 +32,19 @@ PRELOADED = [
 _context = multiprocessing.get_context("forkserver")
 
 
+def start_warm(target: Callable[..., None], *args: object) -> BaseProcess:
+    """Start a process that calls ``target``, importable by name, from within the repository."""
+    _start_server()
+    process = _context.Process(target=target, args=args, daemon=True)
+    process.start()
+    return process
+
+
 class WarmProcess:
     """A module run as ``python -m module arguments…``, with the methods of ``subprocess.Popen`` tests use."""
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str], log_path: Path) -> None:
-        _start_server()
-        self._process = _context.Process(
-            target=_run, args=(module, arguments, dict(environment), log_path), daemon=True
-        )
-        self._process.start()
+        self._process = start_warm(_run, module, arguments, dict(environment), log_path)
 
     @property
     def pid(self) -> int:

@@ -36,7 +36,7 @@ async def ask_while_drawings_wait(app: FastAPI) -> int:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
         await client.post("/experiments", json={"dataset": "digits"})
-        paths = ["/experiments/1/plots/overview.png", "/runs/1/architecture.png"]
+        paths = ["/experiments/1/plots/ranking.png", "/experiments/1/plots/verdicts.png"]
         with rendering.drawing:
             drawings = [
                 asyncio.create_task(client.get(paths[number % len(paths)]))

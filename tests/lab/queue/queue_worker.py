@@ -1,14 +1,10 @@
-"""A worker process that tells on its standard output which jobs it performs.
-
-``python -m tests.lab.queue.queue_worker DATABASE_URL BEHAVIOUR`` serves from the first line of its standard
-input until the end of it.
-"""
+"""A worker process that tells which jobs it performs."""
 
 import contextlib
 import faulthandler
-import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from typing import Any
 
 from dbos import DBOS
@@ -21,24 +17,28 @@ from lab.queue.workers import SignsOfLife, record_heartbeat
 from lab.runs.queueing import requeue_jobs
 
 
-def main() -> None:
-    """Serve the queue, behaving in every job as the command line says."""
-    # A test that waits for a line of ours is let go if none ever comes.
+def work(database_url: str, behaviour: str, channel: Connection) -> None:
+    """Serve the queue from the first message on ``channel`` to the second; send a message for each job."""
+    # A test that waits for a message is let go if none ever comes.
     faulthandler.dump_traceback_later(60, exit=True)
-    database, behaviour = Database(sys.argv[1]), sys.argv[2]
+    database = Database(database_url)
     if behaviour == "meet":
         take_two_at_once()
     stop = threading.Event()
-    sys.stdin.readline()
+    channel.recv()
 
-    def stop_at_end_of_input() -> None:
-        sys.stdin.read()
+    def stop_at_next_message() -> None:
+        channel.recv()
         stop.set()
 
-    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    threading.Thread(target=stop_at_next_message, daemon=True).start()
     with claim_slot(database) as worker_id:
         take_over(database, worker_id)
-        serve_jobs(database, make_perform(behaviour, worker_id, stop), worker_id=worker_id, stop=stop)
+
+        def tell(job_id: str) -> None:
+            channel.send((worker_id, job_id))
+
+        serve_jobs(database, make_perform(behaviour, tell, stop), worker_id=worker_id, stop=stop)
 
 
 def take_two_at_once() -> None:
@@ -63,7 +63,7 @@ def take_over(database: Database, worker_id: str) -> None:
     queue.close()
 
 
-def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Callable[[str], None]:
+def make_perform(behaviour: str, tell: Callable[[str], None], stop: threading.Event) -> Callable[[str], None]:
     """What to do with a job once it is told: finish it, fail the first, hold it until told to stop, or meet
     another at work.
     """
@@ -71,7 +71,7 @@ def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Calla
     two = threading.Barrier(2)
 
     def perform(job_id: str) -> None:
-        print(worker_id, job_id, flush=True)  # noqa: T201
+        tell(job_id)
         told.append(job_id)
         if behaviour == "fail first" and len(told) == 1:
             raise RuntimeError("this job cannot be done")
@@ -81,10 +81,6 @@ def make_perform(behaviour: str, worker_id: str, stop: threading.Event) -> Calla
         if behaviour == "meet":
             with contextlib.suppress(threading.BrokenBarrierError):
                 two.wait(timeout=2)
-                print("two at once", flush=True)  # noqa: T201
+                tell("two at once")
 
     return perform
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,7 @@
-import subprocess
-import sys
+import contextlib
+import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,48 +13,45 @@ from lab.runs.attempts import MAX_ATTEMPTS, begin_attempt
 from lab.runs.control import pause_experiment, resume_experiment
 from lab.runs.queueing import retry_later
 from lab.runs.records import ExperimentRecord, RunRecord, read_run
+from tests.lab.queue.queue_worker import work
 from tests.lab.runs.situations import Submit, read_job, set_job, take
+from tests.warm import start_warm
 
 pytestmark = pytest.mark.slow
-
-REPOSITORY = Path(__file__).parents[3]
 
 
 class WorkerProcess:
     """A worker of the test's own, and the jobs it has told of; it waits for ``serve``."""
 
     def __init__(self, database: Database, *, behaviour: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.lab.queue.queue_worker", str(database.url), behaviour],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        self._channel, other_end = multiprocessing.Pipe()
+        self._process = start_warm(work, str(database.url), behaviour, other_end)
+        other_end.close()
 
     def serve(self) -> None:
         """Have it claim its slot and take jobs."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("serve\n")
-        self._process.stdin.flush()
+        self._channel.send("serve")
 
     def wait_for_job(self) -> tuple[str, int]:
         """The next job it takes: its worker id and the run that the job was made for."""
-        assert self._process.stdout is not None
-        worker_id, job_id = self._process.stdout.readline().split()
+        worker_id, job_id = self._channel.recv()
         return worker_id, int(job_id.split("-")[1])
 
-    def stop(self) -> list[str]:
+    def stop(self) -> list[tuple[str, str]]:
         """Have it end as it should; the jobs it took that no one waited for."""
-        rest, _ = self._process.communicate(timeout=60)
-        assert self._process.returncode == 0
-        return rest.splitlines()
+        self._channel.send("stop")
+        self._process.join(60)
+        assert self._process.exitcode == 0
+        rest = []
+        with contextlib.suppress(EOFError):
+            while True:
+                rest.append(self._channel.recv())
+        return rest
 
     def kill(self) -> None:
         """Have it end as if the power failed."""
         self._process.kill()
-        self._process.communicate()
+        self._process.join()
 
 
 StartWorker = Callable[[str], WorkerProcess]

@@ -48,8 +48,10 @@ class TestConfusion:
 
         assert shade(weak, 4, 9) == shade(strong, 9, 4)
 
-    @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist", "kmnist"])
-    @pytest.mark.parametrize("number", [1, 4, 20])
+    @pytest.mark.parametrize(
+        ("dataset", "number"),
+        [("mnist", 1), ("mnist", 4), ("fashion_mnist", 1), ("fashion_mnist", 20), ("kmnist", 4)],
+    )
     def test_labels_keep_apart_and_on_the_page(self, dataset: str, number: int) -> None:
         matrices = {f"configuration {i} + L1 + L2": make_matrix() for i in range(number)}
         figure = draw_confusions(matrices, class_names=DATASETS[dataset].class_names, title="Any")
