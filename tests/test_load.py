@@ -1,4 +1,4 @@
-"""Many who watch while two workers train."""
+"""Many who watch while two workers share the runs."""
 
 import asyncio
 from collections import Counter

@@ -49,7 +49,7 @@ def test_the_three_trips(processes: Processes, digits: Dataset) -> None:
 def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> None:
     client = processes.client
     # Long enough for what is done to it: an epoch takes a fraction of a second.
-    body = {"configs": [{"normalization": "group", "l1": 1e-4}], "epochs": 10}
+    body = {"configs": [{"normalization": "group", "l1": 1e-4}], "epochs": 7}
     killed, whole = (client.post("/experiments", json=body).json()["runs"][0]["id"] for _ in range(2))
     processes.wait_for_run(killed, epoch=2)
 
@@ -62,7 +62,7 @@ def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> Non
     processes.wait_for_run(killed, epoch=4)
     assert processes.send("worker", signal.SIGTERM) == 0
     processes.start("worker")
-    processes.wait_for_run(whole, epoch=10)
+    processes.wait_for_run(whole, epoch=7)
 
     def read(run_id: int) -> list[Any]:
         run = client.get(f"/runs/{run_id}").json()
@@ -82,20 +82,6 @@ def test_an_accepted_experiment_outlives_a_killed_service(processes: Processes) 
     processes.wait_for_service()
 
     assert processes.wait_for_run(accepted["runs"][0]["id"], epoch=1)["experiment_id"] == accepted["id"]
-
-
-def test_two_workers_share_the_runs_and_train_none_twice(processes: Processes) -> None:
-    second = Processes(processes.folder)
-    second.start("worker")
-    try:
-        answer = processes.client.post("/experiments", json={"configs": [{}], "seeds": 6, "epochs": 2}).json()
-        for run in answer["runs"]:
-            processes.wait_for_run(run["id"], epoch=2)
-    finally:
-        second.stop()
-
-    curves = processes.client.get(f"/experiments/{answer['id']}/curves").json()["runs"]
-    assert [run["epochs"] for run in curves] == [[1, 2]] * 6
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_no_request_breaks_the_service(
             continue
         num_operations += 1
 
-        @settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def send(case: schemathesis.Case[Any]) -> None:
             response = case.call()
