@@ -11,11 +11,18 @@ from lab.runs.experiment_list import ListFilter, list_experiments
 from lab.runs.records import RunRecord, read_metrics
 from lab.runs.status import Status
 from service.dependencies import ExperimentDep, RowId, SessionDep
-from service.experiments.responses import ExperimentOut, ExperimentPage, view_experiment, view_summary
+from service.experiments.responses import (
+    EpochOut,
+    ExperimentOut,
+    ExperimentPage,
+    view_experiment,
+    view_summary,
+)
 
 router = APIRouter(prefix="/experiments", tags=["experiments"])
 
 PAGE_SIZE = 50
+CURVES = tuple(name for name in EpochOut.model_fields if name not in ("run_id", "epoch", "seconds"))
 
 
 def read_filter(
@@ -98,11 +105,5 @@ def _list_curves(run: RunRecord, rows: Sequence[EpochMetric]) -> RunCurvesOut:
         penalty=run.config.penalty,
         seed=run.config.seed,
         epochs=[row.epoch for row in rows],
-        learning_rate=[row.learning_rate for row in rows],
-        train_loss=[row.train_loss for row in rows],
-        train_accuracy=[row.train_accuracy for row in rows],
-        validation_loss=[row.validation_loss for row in rows],
-        validation_accuracy=[row.validation_accuracy for row in rows],
-        test_loss=[row.test_loss for row in rows],
-        test_accuracy=[row.test_accuracy for row in rows],
+        **{name: [getattr(row, name) for row in rows] for name in CURVES},
     )

@@ -13,13 +13,32 @@ Groups = Annotated[
     StrictInt | list[StrictInt] | None,
     Field(description="num_groups of group normalization: one number for every block, or one per block."),
 ]
-OWN = Field(description="This configuration's own, in place of the experiment's.")
-OwnInt = Annotated[StrictInt | None, OWN]
-OwnFloat = Annotated[float | None, OWN]
 
 
-class ConfigIn(StrictModel):
-    """One configuration; fields left out have RunConfig's defaults."""
+class RecipeIn(StrictModel):
+    """The recipe of a training run; a configuration's own fields come before the experiment's."""
+
+    epochs: StrictInt | None = None
+    batch_size: StrictInt | None = None
+    learning_rate: float | None = None
+    momentum: float | None = None
+    schedule: Schedule | None = None
+    rotation_degrees: float | None = Field(
+        None, description="Maximum rotation of training images in degrees, either way."
+    )
+    translation_pixels: float | None = Field(
+        None, description="Maximum shift of training images in pixels, in each direction."
+    )
+    scaling_percent: float | None = Field(
+        None, description="Maximum change of their size in percent, either way."
+    )
+    validation_size: StrictInt | None = Field(
+        None, description="Training images held out; a twelfth of them if not given, none in the study."
+    )
+
+
+class ConfigIn(RecipeIn):
+    """One configuration; fields left out have the experiment's recipe and RunConfig's defaults."""
 
     normalization: Normalization = Field("batch", description="The layer after each 3×3 convolution.")
     l1: float = Field(0.0, description="λ1 of the penalty λ1·Σ|w|; the study has 1e-4.")
@@ -31,15 +50,6 @@ class ConfigIn(StrictModel):
         "weights", description="Penalize all parameters, γ and β too, or the convolution weights alone."
     )
     label: str | None = Field(None, min_length=1, max_length=80, description="Name in tables and legends.")
-    epochs: OwnInt = None
-    batch_size: OwnInt = None
-    learning_rate: OwnFloat = None
-    momentum: OwnFloat = None
-    schedule: Annotated[Schedule | None, OWN] = None
-    rotation_degrees: OwnFloat = None
-    translation_pixels: OwnFloat = None
-    scaling_percent: OwnFloat = None
-    validation_size: OwnInt = None
 
 
 class GridIn(StrictModel):
@@ -64,7 +74,7 @@ class GridIn(StrictModel):
     validation_size: list[StrictInt] | None = None
 
 
-class ExperimentIn(StrictModel):
+class ExperimentIn(RecipeIn):
     """An experiment to queue. An empty body is the study: four configurations, one seed, 25 epochs."""
 
     model_config = ConfigDict(
@@ -94,21 +104,6 @@ class ExperimentIn(StrictModel):
     priority: StrictInt = Field(
         0, description="From -100 to 100; queued runs of a higher priority are trained first."
     )
-    epochs: StrictInt | None = None
-    batch_size: StrictInt | None = None
-    learning_rate: float | None = None
-    momentum: float | None = None
-    schedule: Schedule | None = None
-    rotation_degrees: float | None = Field(
-        None, description="Training images are turned by up to so many degrees either way."
-    )
-    translation_pixels: float | None = Field(None, description="They are moved by up to so many pixels.")
-    scaling_percent: float | None = Field(
-        None, description="They are made larger or smaller by up to so many percent."
-    )
-    validation_size: StrictInt | None = Field(
-        None, description="Training images held out; a twelfth of them if not given, none in the study."
-    )
 
     def to_request(self) -> ExperimentRequest:
         """The request in the domain's words.
@@ -124,13 +119,12 @@ class ExperimentIn(StrictModel):
                 )
             seeds = list(range(seeds))
         given: dict[str, Any] = self.model_dump(exclude_none=True)
-        shared = ("name", "dataset", "preset", "configs", "grid", "seeds", "priority")
         return ExperimentRequest(
             name=self.name,
             preset=self.preset,
             configs=given.get("configs"),
             grid=given.get("grid"),
             seeds=seeds,
-            recipe={name: value for name, value in given.items() if name not in shared},
+            recipe={name: given[name] for name in RecipeIn.model_fields if name in given},
             priority=self.priority,
         )

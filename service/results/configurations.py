@@ -1,7 +1,7 @@
 """Results of each configuration over its seeds."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lab.statistics.summaries import Summary, summarize
@@ -55,10 +55,10 @@ def summarize_configurations(rows: Sequence[ResultRow]) -> list[ConfigurationRes
 def _summarize(rows: Sequence[ResultRow]) -> ConfigurationResult:
     completed = [row for row in rows if row.status == "completed"]
 
-    def collect(read: Callable[[ResultRow], float | None]) -> list[float]:
-        return [value for row in completed if (value := read(row)) is not None]
+    def summarize_field(name: str) -> Summary | None:
+        return summarize([value for row in completed if (value := getattr(row, name)) is not None])
 
-    deviations = summarize(collect(lambda row: row.last_five_sd))
+    deviations = summarize_field("last_five_sd")
     return ConfigurationResult(
         label=rows[0].label,
         normalization=rows[0].normalization,
@@ -66,12 +66,6 @@ def _summarize(rows: Sequence[ResultRow]) -> ConfigurationResult:
         parameters=rows[0].parameters,
         num_runs=len(rows),
         num_completed=len(completed),
-        final_test_accuracy=summarize(collect(lambda row: row.final_test_accuracy)),
-        test_accuracy_at_best_validation=summarize(collect(lambda row: row.test_accuracy_at_best_validation)),
-        final_test_loss=summarize(collect(lambda row: row.final_test_loss)),
-        test_loss_at_best_validation=summarize(collect(lambda row: row.test_loss_at_best_validation)),
-        final_train_accuracy=summarize(collect(lambda row: row.final_train_accuracy)),
-        accuracy_gap=summarize(collect(lambda row: row.accuracy_gap)),
         stability=deviations.mean if deviations else None,
-        seconds=summarize(collect(lambda row: row.seconds)),
+        **{name: summarize_field(name) for name in SUMMARIES},
     )
