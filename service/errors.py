@@ -75,6 +75,8 @@ def describe_validation_errors(errors: Sequence[Any]) -> str:
     for error in errors[:3]:
         where = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
         message = str(error["msg"]).removeprefix("Value error, ")
+        if error["type"] == "json_invalid":
+            where, message = "", f"The body is not valid JSON at character {where}: {error['ctx']['error']}"
         sentences.append(f"{where}: {message}." if where else f"{message}.")
     if len(errors) > 3:
         sentences.append(f"And {len(errors) - 3} more.")

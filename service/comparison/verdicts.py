@@ -74,9 +74,9 @@ def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
         return []
     seeds, pairs = count_words(num_seeds, "seed"), count_words(num_pairs, "pair")
     return [
-        f"{seeds} cannot conclude on {pairs} at once: the smallest p that they reach, corrected for as many "
-        f"tests, is not below {LEVEL:g}; {_say_how_many_could(num_pairs)}. To compare each with one "
-        "reference alone is fewer tests; so is one factor at a time, corrected for its own comparisons."
+        f"{seeds} cannot conclude on {pairs} at once: the smallest p they can reach, corrected for as many "
+        f"tests, is not below {LEVEL:g}; {_say_how_many_could(num_pairs)}. Comparing each with one reference "
+        "takes fewer tests; so does one factor at a time, corrected for its own comparisons."
     ]
 
 

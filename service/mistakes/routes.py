@@ -35,7 +35,7 @@ PredictedClass = Annotated[
     Query(alias="predicted", description="Only images wrongly predicted as this class."),
 ]
 MissedBy = Annotated[
-    Literal["any", "every"] | Normalization,
+    Literal["any", "every", Normalization],
     Query(
         description="Misclassified by any run, by every run, or by one normalization alone: by most of its "
         "runs and by no run of another normalization."

@@ -154,7 +154,7 @@ class TestMistakes:
         most_confident = own["misclassified"][0]
         classes = f"{most_confident['true']} → {most_confident['predicted']}"
         expect(tiles.first).to_contain_text(classes)
-        expect(tiles.first).to_contain_text(re.compile(r"^[^u]*\d+% confident$"))
+        expect(tiles.first).to_contain_text(re.compile(r"^[^u]*\d+%$"))
         if own["num_misclassified"] > 60:
             page.get_by_role("button", name="more of").click()
             expect(tiles).to_have_count(min(120, own["num_misclassified"]))

@@ -93,6 +93,12 @@ class TestErrors:
 
         assert (response.status_code, response.json()["error"]) == (405, "method_not_allowed")
 
+    def test_text_that_is_not_json_says_where_it_breaks(self, client: TestClient) -> None:
+        response = client.post("/experiments", content='{"epochs": two}')
+
+        assert (response.status_code, response.json()["error"]) == (422, "invalid_request")
+        assert response.json()["detail"] == "The body is not valid JSON at character 11: Expecting value."
+
     def test_json_nested_too_deep(self, client: TestClient) -> None:
         response = client.post(
             "/appendix", content="[" * 100_000, headers={"content-type": "application/json"}

@@ -14,7 +14,7 @@ const LISTED_EXPERIMENTS = 100;
 
 export function mount(main, { signal }) {
   const desk = new Desk(signal);
-  const lead = "Draw a digit: every completed configuration predicts it while you draw.";
+  const lead = "Every completed configuration predicts your digit while you draw.";
   fill(main, el("h1", {}, "Draw a digit"), el("p", { class: "lead" }, lead), desk.element);
   desk.start();
 }

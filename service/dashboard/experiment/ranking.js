@@ -57,5 +57,5 @@ function makeScale(low, high) {
 /** Describe the verdict on the leader and this configuration. */
 function describeLead(pair) {
   if (pair === undefined) return null;
-  return isDecided(pair.outcome) ? "behind the first" : "no difference from the first found";
+  return isDecided(pair.outcome) ? "behind the first" : "not distinguishable from the first";
 }

@@ -169,11 +169,11 @@ class Gallery {
     const shown = answers.filter(({ run_id: id }) => runId === null || id === Number(runId));
     const { value: prediction } = findMostFrequent(shown.map(({ predicted }) => predicted));
     const same = shown.filter(({ predicted }) => predicted === prediction);
-    const confidence = `${percent(Math.max(...same.map((one) => one.confidence)), 0)} confident`;
+    const confidence = percent(Math.max(...same.map((one) => one.confidence)), 0);
     const isShared = runId === null && this.#answer.num_runs > 1;
     const share = isShared ? `${answers.length} of ${this.#answer.num_runs} runs` : null;
     const [from, to] = [names[truth], names[prediction]];
-    const what = `Test image ${index}: ${from} classified as ${to}, ${confidence}`;
+    const what = `Test image ${index}: ${from} classified as ${to}, ${confidence} confident`;
     const label = share === null ? what : `${what}, misclassified by ${share}`;
     const open = () => this.dialog.open(this.#images, place);
     return el(
