@@ -1,4 +1,4 @@
-"""What tests share: a fresh database, settings on it, the real MNIST where it is at hand."""
+"""Shared fixtures: a fresh database, settings on it, the real MNIST where it is available."""
 
 import gc
 import os

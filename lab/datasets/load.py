@@ -152,7 +152,7 @@ def ensure_dataset(info: DatasetInfo, *, data_dir: Path) -> None:
         raise DatasetUnavailableError(
             f"The data set {info.name} is not in LAB_DATA_DIR and could not be downloaded ({error}). Put its "
             f'files into the folder {info.torchvision_class}/raw there, or use "dataset": "digits", which is '
-            "always at hand."
+            "always available."
         ) from error
 
 

@@ -38,7 +38,7 @@ class Preset:
     recipe: dict[str, Any] = field(default_factory=dict)
     num_seeds: int = NUM_SEEDS
     is_request_by_name: bool = False
-    """Whether no request but its name stands for it."""
+    """True if only its name requests it."""
 
     @property
     def num_configurations(self) -> int:

@@ -86,7 +86,7 @@ class JobQueue:
     def withdraw(self, job_ids: Sequence[str]) -> None:
         """Remove jobs that no run carries any more; left alone, each would be taken to find nothing to do.
 
-        One that a worker has at hand is left to it: it ends when the worker looks.
+        A job that a worker has taken is left to it: it ends when the worker looks.
         """
         query = sa.select(JOBS.c.workflow_uuid).where(
             JOBS.c.workflow_uuid.in_(job_ids), JOBS.c.status != RUNNING_STATE
@@ -161,8 +161,8 @@ def serve_jobs(
     try:
         DBOS.register_queue(QUEUE_NAME, worker_concurrency=1, polling_interval_sec=POLLING_INTERVAL_SECONDS)
         stop.wait()
-        logging.getLogger(__name__).info("Stopping: laying down the job at hand.")
+        logging.getLogger(__name__).info("Stopping: leaving the current job unfinished.")
         with one_at_a_time:
-            pass  # It has been laid down.
+            pass  # The job has stopped.
     finally:
         DBOS.destroy(destroy_registry=True)

@@ -9,7 +9,7 @@ from service.comparison.verdicts import Finding
 
 
 class DisagreementOut(BaseModel):
-    """Test images that only one of the two reads right, pooled over their seeds; descriptive, see /docs."""
+    """Test images that only one of the two classifies correctly, pooled over their seeds; descriptive."""
 
     only_a_correct: int
     only_b_correct: int

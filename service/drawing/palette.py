@@ -62,7 +62,7 @@ def style_line(normalization: str, penalty: str, *, label: str = "") -> LineStyl
     """The look of a configuration, whatever else is shown.
 
     The marker follows from the label alone, so that configurations of one normalization and penalty look
-    different; a normalization or penalty of another name gets a look of its own.
+    different; an unknown normalization or penalty gets its own look.
     """
     return LineStyle(
         color=NORMALIZATION_COLORS.get(normalization, OTHER_COLOR),
@@ -75,7 +75,7 @@ def style_configurations(configurations: Iterable[Configuration]) -> dict[Config
     """Style each configuration so that no two look alike while markers last.
 
     Only configurations of one normalization and penalty compete for a marker, so that leaving out other
-    normalizations changes nobody's look.
+    normalizations changes no other look.
     """
     rivals: defaultdict[tuple[str, str], set[Configuration]] = defaultdict(set)
     for configuration in configurations:

@@ -59,16 +59,14 @@ def draw_shared_mistakes(
 ) -> Figure:
     """Draw the first ``MOST_TILES`` images in the order given; ``num_total`` is their total number."""
     if not images:
-        return draw_notice(title, message="None of the runs asked for misses such an image.")
+        return draw_notice(title, message="No run misclassifies such an image.")
     shown = images[:MOST_TILES]
     columns = min(num_columns, max(len(shown), 2))
     height = HEADER + ceil(len(shown) / columns) * TILE_HEIGHT
     figure, canvas = start_canvas(2 * MARGIN + columns * TILE_WIDTH, height)
     max_length = int(figure.get_figwidth() * 8)
     write(canvas, (MARGIN, 0.38), clean_text(title, max_length=max_length), size=15)
-    words = (
-        f"{_describe_number(len(shown), num_total)}. Beside each: what it was taken for, how surely, by whom."
-    )
+    words = f"{_describe_number(len(shown), num_total)}. Beside each: predicted class, confidence, and runs."
     write(canvas, (MARGIN, 0.72), words, size=9.5, color=QUIET_INK)
     for place, missed in enumerate(shown):
         row, column = divmod(place, columns)
@@ -79,14 +77,14 @@ def draw_shared_mistakes(
 def _draw_tile(canvas: Axes, missed: MissedImage, *, left: float, top: float) -> None:
     draw_image(canvas, missed.image, left=left, top=top, size=PICTURE)
     beside, runs = left + PICTURE + 0.14, f"{missed.num_missed} of {missed.num_runs} runs"
-    head = f"{clean_text(missed.true, max_length=13)}: missed by {runs}"
+    head = f"{clean_text(missed.true, max_length=13)}: wrong in {runs}"
     write(canvas, (beside, top + 0.08), head, size=9.5)
     write(canvas, (left, top + PICTURE + 0.1), f"#{missed.index}", size=7, color=QUIET_INK)
     for line, answer in enumerate(missed.answers[:MOST_ANSWERS]):
         _draw_answer(canvas, answer, left=beside, top=top + 0.31 + 0.32 * line)
     if len(missed.answers) > MOST_ANSWERS:
         rest = ", ".join(answer.predicted for answer in missed.answers[MOST_ANSWERS:])
-        words = clean_text(f"also taken for {rest}", max_length=MOST_LETTERS)
+        words = clean_text(f"also predicted: {rest}", max_length=MOST_LETTERS)
         write(canvas, (beside, top + 1.27), words, size=7.5, color=QUIET_INK)
 
 
@@ -119,7 +117,7 @@ def _name_runs(answer: WrongAnswer) -> str:
 
 def _describe_number(num_shown: int, num_total: int) -> str:
     if num_total == 1:
-        return "The only image missed"
+        return "The only misclassified image"
     if num_shown < num_total:
-        return f"{num_shown} of {num_total} images missed, those that most runs miss first"
-    return f"All {num_total} images missed, those that most runs miss first"
+        return f"{num_shown} of {num_total} misclassified images, those wrong in most runs first"
+    return f"All {num_total} misclassified images, those wrong in most runs first"

@@ -125,7 +125,7 @@ def _write_heading(canvas: Axes, title: str, words: str) -> None:
 
 def _describe_number(num_shown: int, num_total: int) -> str:
     if num_total == 0:
-        return "No mistakes: every test image was read correctly."
+        return "No mistakes: every test image is classified correctly."
     if num_shown < num_total:
         return f"showing {num_shown} of {num_total} mistakes"
     return f"all {num_total} mistakes" if num_total > 1 else "the only mistake"

@@ -174,7 +174,7 @@ def _find_warnings(run: RunRecord) -> list[str]:
     if info.name == "digits":
         return [
             f"Run {run.id} learned from the {info.train_size:,} small embedded digits; one trained on MNIST "
-            "reads better."
+            "predicts better."
         ]
     return []
 

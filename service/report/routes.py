@@ -35,7 +35,7 @@ def show_report(
 ) -> Response:
     """The whole study of an experiment: objective, findings, figures, verdicts, mistakes, method, appendix.
 
-    It is written from what there is: of an unfinished experiment it says what is missing.
+    The report of an unfinished experiment lists what is missing.
     """
     base_url = str(request.base_url).rstrip("/")
     report = compose_report(collect_material(session, test_images, experiment_id), base_url=base_url)

@@ -38,18 +38,18 @@ LONG_FREEZE_MIN_SECONDS = 200.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long to do harm, by which throws of the dice."""
+    """Duration and seed of a chaos run."""
 
     seed: int
     seconds: float
 
     @property
     def catalog_size(self) -> int:
-        """How many different experiments there are; each costs some seconds to train undisturbed."""
+        """Number of different experiments; each takes some seconds to train undisturbed."""
         return 4 if self.seconds < LONG_FREEZE_MIN_SECONDS else 12
 
     def make_rng(self, purpose: str) -> random.Random:
-        """The dice for one purpose, the same for the same seed whatever the others throw."""
+        """Make the random numbers for one purpose, the same for the same seed whatever the others draw."""
         return random.Random(f"{self.seed}/{purpose}")
 
 

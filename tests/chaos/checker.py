@@ -41,7 +41,7 @@ class Checker:
         self.num_cancelled = 0
 
     def check_experiments(self, client: Client) -> None:
-        """What was accepted is there exactly once; what was refused or deleted is not, and nothing else."""
+        """Check that every accepted experiment exists exactly once, and no refused, deleted or other one."""
         listed: list[tuple[str, int]] = []
         cursor = ""
         while True:

@@ -31,19 +31,19 @@ class Life:
 
     @property
     def name(self) -> str:
-        """What the process and its log are called."""
+        """Name of the process and of its log."""
         return self.log_path.stem
 
     def read_log(self) -> str:
-        """What it has written so far."""
+        """Its log so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def is_ready(self) -> bool:
-        """Whether it has come so far as to answer, or to take jobs."""
+        """True once it answers, or takes jobs."""
         return _READY[self.module].search(self.read_log()) is not None
 
     def has_recorded(self) -> bool:
-        """Whether it has recorded an epoch."""
+        """True once it has recorded an epoch."""
         return _EPOCH.search(self.read_log()) is not None
 
 

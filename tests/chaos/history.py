@@ -26,7 +26,7 @@ class Submission:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be paused, cancelled and so on."""
+        """True while it can be paused, cancelled and so on."""
         return self.deletion_asked_at is None and not self.is_cancelled
 
 

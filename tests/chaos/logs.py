@@ -1,4 +1,4 @@
-"""What the workers' logs tell: who recorded which epoch, and when each worker was ready."""
+"""Work read from the workers' logs: who recorded each epoch, and when each worker was ready."""
 
 import re
 from collections import Counter, defaultdict
@@ -44,12 +44,12 @@ class Work:
 
     @property
     def num_needed(self) -> int:
-        """How many epochs there were to train."""
+        """Number of epochs to train."""
         return len({(line.run_id, line.epoch) for line in self.epochs})
 
     @property
     def num_redone(self) -> int:
-        """How many were trained to the end although that had been done."""
+        """Number of epochs trained again to the end."""
         return len(self.epochs) - self.num_needed
 
     @property

@@ -163,7 +163,7 @@ class Nemesis:
         return self._wait_until(life.has_recorded, PROGRESS_TIMEOUT_SECONDS)
 
     def _wait_until(self, is_so: Callable[[], bool], timeout_seconds: float) -> bool:
-        """Whether it came to be so in time, and there is still harm to do."""
+        """Wait for a condition; true if it holds in time and the run is not over."""
         deadline = time.monotonic() + timeout_seconds
         while not is_so():
             if time.monotonic() > deadline or self._stop.wait(0.02):

@@ -57,7 +57,7 @@ class Observer:
 
     def _look_at_list(self) -> None:
         asked_at = time.time()
-        # What is asked of must have been there before it is asked.
+        # An experiment must have been accepted before it is requested.
         expected = [one for one in list(self._history.submissions) if one.deletion_asked_at is None]
         answer = self._client.ask_once("GET", "/experiments?limit=200")
         if answer is None or answer.status_code != 200:

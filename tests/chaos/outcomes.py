@@ -1,4 +1,4 @@
-"""What came of an experiment, as its user can read it."""
+"""Outcome of an experiment, as its user can read it."""
 
 from dataclasses import dataclass
 from typing import Any

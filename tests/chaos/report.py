@@ -1,4 +1,4 @@
-"""What a chaos run came to, in words."""
+"""Report of a chaos run, in words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Report:
 
     seed: int
     phases: dict[str, float]
-    """What was done → how many seconds it took."""
+    """Phase → its seconds."""
     violations: list[str]
     counts: Counter[str]
     num_answers_seen: int

@@ -124,7 +124,7 @@ class Workload:
             self._resume_one(submission)
 
     def _resume_one(self, submission: Submission) -> None:
-        # Whether asked once or twice, the runs of one resumption get one job; a second finds none paused.
+        # However often it is requested, the runs of one resumption get one job; a second finds none paused.
         submission.num_resumes += 1
         submission.is_paused = False
         self._control(submission, "resume", allowed=SETTLED | {"queued", "running"})
@@ -192,7 +192,7 @@ class Workload:
         return self._rng.choice(candidates) if candidates else None
 
     def _may_end(self, share: float, count: str) -> bool:
-        """Whether enough is left to be trained to its end."""
+        """True if enough is left to be trained to its end."""
         return self._history.counts[count] < share * len(self._history.submissions)
 
     def _list_ids(self, status: str) -> set[int]:

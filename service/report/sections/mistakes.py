@@ -24,8 +24,8 @@ from service.report.data import Material
 from service.report.sections.results import MOST_RUNS_DRAWN, make_sheet
 
 MOST_TILES, MOST_TILES_APART, TILE_COLUMNS = 14, 8, 2
-"""On the sheet of all and on those of what every run or one normalization alone misses: what a page of paper
-holds at a size that can be read. The service shows more."""
+"""On the sheet of all and on those of what every run or one normalization alone misclassifies: what a page of
+paper holds at a size that can be read. The service shows more."""
 
 
 def write_mistakes(material: Material) -> Section:
@@ -39,7 +39,7 @@ def write_mistakes(material: Material) -> Section:
     blocks: list[Block] = [Bullets(_describe_agreement(material, answers))]
     blocks.append(
         make_sheet(
-            title="Each image once, with who took it for what",
+            title="Each image once, with its wrong predictions",
             path=f"{path}/misclassified.png",
             draw=partial(_draw_shared, material, answers, "any"),
         )
@@ -47,7 +47,7 @@ def write_mistakes(material: Material) -> Section:
     blocks += _make_only_sheets(material, answers)
     blocks += _make_run_sheets(material, answers)
     blocks += [
-        Heading("What was taken for what"),
+        Heading("Confused classes"),
         Paragraph(_describe_confusion(material, answers)),
         make_sheet(
             title="Confusion matrices, seeds added up",
@@ -66,14 +66,15 @@ def _describe_agreement(material: Material, answers: Answers) -> list[str]:
     counts = count_agreement(answers.is_missed)
     num_runs, num_images = len(answers.runs), len(answers.labels)
     lines = [
-        f"Of {num_images:,} test images, {counts[0]:,} are read rightly by every one of "
-        f"{count_words(num_runs, 'completed run')}, {num_images - counts[0]:,} are missed by at least one."
+        f"Of {num_images:,} test images, {counts[0]:,} are classified correctly by every one of "
+        f"{count_words(num_runs, 'completed run')}, {num_images - counts[0]:,} are misclassified by at least "
+        "one."
     ]
     if num_runs > 1:
         every = find_missed_by_every_run(answers.is_missed)
-        lines.append(f"Missed by every run: {count_words(len(every), 'image')}.")
+        lines.append(f"Misclassified by every run: {count_words(len(every), 'image')}.")
         half = int(counts[num_runs // 2 + 1 :].sum())
-        lines.append(f"Missed by more than half of the runs: {count_words(half, 'image')}.")
+        lines.append(f"Misclassified by more than half of the runs: {count_words(half, 'image')}.")
     only = find_missed_only(answers.is_missed, [run.config.normalization for run in answers.runs])
     if len(only) > 1:
         lines += [_describe_only(one) for one in only]
@@ -86,9 +87,9 @@ def _describe_agreement(material: Material, answers: Answers) -> list[str]:
 def _describe_only(one: OnlyMissed) -> str:
     found = count_words(len(one.by_most), "image")
     if one.num_runs == 1:
-        return f"Missed by the run of {one.normalization} alone: {found}."
+        return f"Misclassified by the run of {one.normalization} alone: {found}."
     every = f"{len(one.by_all)} of them by all {one.num_runs} of its runs"
-    return f"Missed by most runs of {one.normalization} and by no other run: {found}, {every}."
+    return f"Misclassified by most runs of {one.normalization} and by no other run: {found}, {every}."
 
 
 def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
@@ -97,10 +98,10 @@ def _make_only_sheets(material: Material, answers: Answers) -> list[Block]:
     kinds = (
         ["every", *normalizations] if len(normalizations) > 1 else ["every"] if len(answers.runs) > 1 else []
     )
-    titles = {"every": "Missed by every run"}
+    titles = {"every": "Misclassified by every run"}
     return [
         make_sheet(
-            title=titles.get(kind, f"Missed by most runs of {kind} and by no other run"),
+            title=titles.get(kind, f"Misclassified by most runs of {kind} and by no other run"),
             path=f"/experiments/{material.experiment.id}/misclassified.png?missed_by={kind}",
             draw=partial(_draw_shared, material, answers, kind),
             is_half=True,
@@ -114,8 +115,8 @@ def _draw_shared(material: Material, answers: Answers, missed_by: str) -> Figure
     indices = select_missed(answers, missed_by=missed_by)
     most = MOST_TILES if missed_by == "any" else MOST_TILES_APART
     shown = collect_images(answers, indices[:most], experiment=material.experiment)
-    words = {"any": "misclassified", "every": "missed by every run"}
-    title = f"{material.experiment.name}: {words.get(missed_by, f'missed by {missed_by} alone')}"
+    words = {"any": "misclassified", "every": "misclassified by every run"}
+    title = f"{material.experiment.name}: {words.get(missed_by, f'misclassified by {missed_by} alone')}"
     return draw_shared_mistakes(shown, title=title, num_total=len(indices), num_columns=TILE_COLUMNS)
 
 
@@ -145,7 +146,7 @@ def _make_run_sheet(answers: Answers, row: int) -> Picture:
 def _describe_confusion(material: Material, answers: Answers) -> str:
     most = find_most_confused(count_confusions(answers.labels, answers.predicted))[:5]
     if not most:
-        return "No run took any image for something else."
+        return "No run misclassifies any image."
     names = material.dataset.class_names
     parts = [f"{names[pair.predicted]} for a {names[pair.true]} ({pair.count:,})" for pair in most]
     return f"Over all completed runs, the most frequent errors are to predict {', '.join(parts)}."

@@ -76,7 +76,7 @@ def test_no_normalization_is_alone_without_another() -> None:
 
 
 def test_orders_by_how_many_miss_then_by_how_surely(answers: Answers) -> None:
-    # Images 3 and 5 are missed by two runs each, equally surely: by index.
+    # Images 3 and 5 are misclassified by two runs each with equal confidence: by index.
     assert select_missed(answers).tolist() == [1, 2, 3, 5, 4]
 
 
@@ -86,7 +86,7 @@ def test_orders_by_how_many_miss_then_by_how_surely(answers: Answers) -> None:
         ({"true": 3}, [3]),
         ({"true": 0}, []),
         ({"predicted": 7}, [1]),
-        # Image 2 was rightly taken for a 2 by group, which is no mistake.
+        # Image 2 is classified correctly by group.
         ({"predicted": 2}, []),
         ({"predicted": 8}, [2, 3]),
         ({"predicted": 8, "true": 2}, [2]),

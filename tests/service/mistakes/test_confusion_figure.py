@@ -98,7 +98,7 @@ class TestSheetAcrossRuns:
             draw(make_image(make_answer("4", "batch + L2", "layer"), make_answer("7", "group")))
         )
 
-        assert {"9: missed by 3 of 120 runs", "→ 4", "batch + L2, layer", "→ 7", "group", "#7"} <= set(texts)
+        assert {"9: wrong in 3 of 120 runs", "→ 4", "batch + L2, layer", "→ 7", "group", "#7"} <= set(texts)
         assert {"up to 98.7 %", "98.7 %"} <= set(texts)
 
     def test_counts_the_seeds_of_a_configuration(self) -> None:
@@ -115,7 +115,7 @@ class TestSheetAcrossRuns:
 
         assert "#29" in texts
         assert "#30" not in texts
-        assert any("30 of 50 images missed" in text for text in texts)
+        assert any("30 of 50 misclassified images" in text for text in texts)
 
     @pytest.mark.parametrize("number", [1, 2, 30])
     def test_texts_keep_apart(self, number: int) -> None:
@@ -128,4 +128,4 @@ class TestSheetAcrossRuns:
         assert_texts_keep_apart(draw(*images, num_total=number))
 
     def test_nothing_missed_is_a_friendly_figure(self) -> None:
-        assert any("None of the runs" in text for text in read_texts(draw(num_total=0)))
+        assert any("No run misclassifies" in text for text in read_texts(draw(num_total=0)))

@@ -29,7 +29,7 @@ class TestAcrossRuns:
             for run in answer["runs"]
         )
 
-        assert set(batch) & set(instance), "nothing is missed by both, so this tests nothing"
+        assert set(batch) & set(instance), "no image is misclassified by both, so this tests nothing"
         assert answer["missed_by_every_run"] == sorted(set(batch) & set(instance))
         assert answer["agreement"] == [
             360 - len(set(batch) | set(instance)),
