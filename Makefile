@@ -13,7 +13,7 @@ BENCH_dashboard := dashboard
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
 	@echo "make test    run all tests"
-	@echo "make test-fast   run the unit tests: no processes, no browser, under a minute"
+	@echo "make test-fast   run the unit tests: no processes, no browser, about a minute"
 	@echo "make chaos   kill and stop processes at random for five minutes, and check that nothing is lost or trained twice"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make check   make lint, then make test"
@@ -50,7 +50,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow" -q
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow" -q
 
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --minutes 5

@@ -2,6 +2,7 @@
 
 import platform
 
+import pytest
 import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -41,6 +42,7 @@ def test_lists_the_workers_that_are_there(client: TestClient, app: FastAPI) -> N
     assert client.get("/workers").json() == {"workers": []}
 
 
+@pytest.mark.slow
 def test_tells_what_it_runs_on_and_what_there_is_to_do(trained_client: TestClient) -> None:
     system = trained_client.get("/system").json()
 
@@ -50,6 +52,7 @@ def test_tells_what_it_runs_on_and_what_there_is_to_do(trained_client: TestClien
     assert system["num_runs_by_status"] == {"completed": 2, "queued": 1}
 
 
+@pytest.mark.slow
 def test_counts_runs_by_status(trained_client: TestClient) -> None:
     text = trained_client.get("/metrics").text
 

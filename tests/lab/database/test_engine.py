@@ -298,6 +298,7 @@ class TestUpgrade:
             empty.upgrade()
         assert count(empty, Experiment) == 1
 
+    @pytest.mark.slow
     def test_processes_that_start_together_take_turns(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/shared.db"
         processes = [

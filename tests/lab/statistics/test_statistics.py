@@ -179,6 +179,7 @@ class TestDetectableEffect:
 
         assert np.mean(found) == pytest.approx(0.8, abs=5 * math.sqrt(0.8 * 0.2 / 2_000))
 
+    @pytest.mark.slow
     def test_comes_close_to_the_t_test_with_many_seeds(self) -> None:
         # Cohen's table: a paired t test at 0.05 needs 15 pairs for d = 0.78, and 34 for d = 0.5.
         assert find_detectable_effect(15) == pytest.approx(0.78, abs=0.05)

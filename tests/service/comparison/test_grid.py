@@ -118,6 +118,7 @@ class TestCoupled:
         ]
 
 
+@pytest.mark.slow
 def test_false_alarms_of_a_grid_stay_below_the_level() -> None:
     """Without any true effect, each list of findings has a false one in at most 5 of 100 experiments."""
     configs = [

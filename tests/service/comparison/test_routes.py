@@ -261,6 +261,7 @@ class TestRequest:
         assert chosen["difference"] == pytest.approx(0.1)
         assert chosen["mcnemar"] is None
 
+    @pytest.mark.slow
     def test_a_hundred_configurations_are_compared_and_more_refused(
         self, client: TestClient, app: FastAPI
     ) -> None:

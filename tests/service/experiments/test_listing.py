@@ -197,6 +197,7 @@ class TestRead:
         assert [row["id"] for row in queued["experiments"]] == [4, 3]
         assert queued["next_cursor"] == 3
 
+    @pytest.mark.slow
     def test_follows_a_run_to_its_end(self, client: TestClient, train: Callable[[int], None]) -> None:
         experiment_id = submit(client, configs=[{}, {"normalization": "none"}], epochs=2)["id"]
         train(1)

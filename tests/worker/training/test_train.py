@@ -158,6 +158,7 @@ class TestLearning:
             # The penalty alone moves a γ by 0.02; sums in another order move a weight by 0.0001.
             torch.testing.assert_close(trained.weights[name], tensor, atol=1e-3, rtol=1e-2)
 
+    @pytest.mark.slow
     def test_pictures_are_learned(self, tiny: Dataset) -> None:
         config = make_config(epochs=16, batch_size=8, learning_rate=0.1, dropout=0.0, rotation_degrees=0.0)
         reports = train_alone(config, tiny)
