@@ -1,7 +1,6 @@
 """Building blocks of a report, before it is written as HTML or Markdown. Text is plain; writers escape it."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -9,8 +8,6 @@ from typing import Literal
 from markupsafe import Markup
 
 from service.plots.catalog import Size
-
-NUMBER = re.compile(r"$|–$|[+−-]?\d")
 
 
 @dataclass(frozen=True)
@@ -78,19 +75,17 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of cells."""
+    """Rows of cells; all columns but ``text_columns``, by index, hold numbers and are aligned right."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    text_columns: Collection[int] = (0,)
 
     @property
     def is_numeric(self) -> list[bool]:
-        """For each column, whether it holds only numbers, which are aligned right."""
-        columns = zip(*self.rows, strict=True)
-        return [all(NUMBER.match(cell) for cell in column) for column in columns] or [False] * len(
-            self.headings
-        )
+        """For each column, whether it holds numbers."""
+        return [index not in self.text_columns for index in range(len(self.headings))]
 
 
 @dataclass(frozen=True, kw_only=True)
