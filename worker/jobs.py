@@ -36,7 +36,7 @@ from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-# Between two checks of a worker that its runs still belong to its job.
+# Time between a worker's checks that its runs still belong to its job.
 CONTROL_SECONDS = 0.5
 # Growing delays between attempts to reach a lost database.
 DATABASE_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)

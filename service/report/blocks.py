@@ -75,17 +75,21 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Rows of cells; all columns but ``text_columns``, by index, hold numbers and are aligned right."""
+    """Rows of cells; ``text_columns`` are the headings of columns of text, the others hold numbers.
+
+    Without them, the first column is text.
+    """
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     caption: str = ""
-    text_columns: Collection[int] = (0,)
+    text_columns: Collection[str] = ()
 
     @property
     def is_numeric(self) -> list[bool]:
-        """For each column, whether it holds numbers."""
-        return [index not in self.text_columns for index in range(len(self.headings))]
+        """For each column, whether it holds numbers, which are aligned right."""
+        text_columns = self.text_columns or self.headings[:1]
+        return [heading not in text_columns for heading in self.headings]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -158,7 +158,7 @@ def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
     if any(len(pair.differing) > 1 for pair in pairs):
         caption += " * Confounded: more than one factor differs."
     headings = ("pair", "difference [95 % interval]", "p", "seeds", "verdict")
-    return Table(headings=headings, rows=rows, caption=caption, text_columns=(0, 4))
+    return Table(headings=headings, rows=rows, caption=caption, text_columns=("pair", "verdict"))
 
 
 def _sum_up_warnings(comparison: ComparisonOut) -> list[Block]:
@@ -208,7 +208,7 @@ def _tabulate_effects(effects: Sequence[tuple[EffectOut | AverageEffectOut, str]
             for effect, place in shown
         ],
         caption="" if len(shown) == len(effects) else f"{len(shown)} of {len(effects)} comparisons.",
-        text_columns=(0, 1, 4),
+        text_columns=("change", "at", "verdict"),
     )
 
 

@@ -36,7 +36,8 @@ def write_method(material: Material) -> Section:
     blocks: list[Block] = [Heading("Training and measuring"), Bullets(lines)]
     if len(material.experiment.configurations) > 1:
         rows = [(name.replace("_", " "), words) for name, words in METHOD.items()]
-        blocks += [Heading("Comparing"), Table(headings=("what", "how"), rows=rows, text_columns=(0, 1))]
+        headings = ("what", "how")
+        blocks += [Heading("Comparing"), Table(headings=headings, rows=rows, text_columns=headings)]
     return Section("method", "Method", blocks)
 
 

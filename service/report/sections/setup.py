@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from lab.experiments.architecture import LayerDescription
-from lab.experiments.configs import CHOICES, RunConfig
+from lab.experiments.configs import RunConfig
 from lab.wording import count_words, join_words
 from service.drawing.rendering import MEDIA_TYPES, render
 from service.experiments.responses import RECIPE_FIELDS
@@ -81,13 +81,7 @@ def write_configurations(material: Material) -> Section:
             for config in configs
         ],
         caption="The loss is cross-entropy + λ1·Σ|w| + λ2·Σw².",
-        text_columns=(
-            0,
-            1,
-            4,
-            6,
-            *(index for index, name in enumerate(varying, len(headings)) if name in CHOICES),
-        ),
+        text_columns=("configuration", "normalization", "penalized", "γ, β", "schedule", "schedule metric"),
     )
     recipe = "; ".join(_write_setting(field, getattr(configs[0], field)) for field in shared)
     return Section("configurations", "Configurations", [table, Paragraph(f"The same for all: {recipe}.")])
@@ -160,7 +154,7 @@ def _tabulate(variants: Mapping[tuple[LayerDescription, ...], Sequence[str]]) ->
         headings=("row", "layer", "output C×H×W", "multiply-adds", *names),
         rows=[*rows, ("", "total", "", total, *sums)],
         caption="ReLU and dropout follow each normalization and have no parameters.",
-        text_columns=(1,),
+        text_columns=("layer",),
     )
 
 
