@@ -44,7 +44,7 @@ export function button(text, onClick, attributes = {}) {
   return el("button", { type: "button", ...attributes, on: { click: onClick } }, text);
 }
 
-/** A button that is pressed or not, at first it is; `onToggle` receives whether it has become so. */
+/** A toggle button, pressed unless `attributes` say otherwise; `onToggle` receives whether it now is. */
 export function toggle(children, onToggle, attributes) {
   const press = () => {
     const isPressed = element.getAttribute("aria-pressed") === "false";
