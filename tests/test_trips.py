@@ -62,7 +62,8 @@ def test_a_killed_worker_s_run_goes_on_where_it_was(processes: Processes) -> Non
     processes.wait_for_run(killed, epoch=4)
     assert processes.send("worker", signal.SIGTERM) == 0
     processes.start("worker")
-    processes.wait_for_run(whole, epoch=7)
+    for run_id in (killed, whole):
+        processes.wait_for_run(run_id, epoch=7)
 
     def read(run_id: int) -> list[Any]:
         run = client.get(f"/runs/{run_id}").json()
