@@ -28,6 +28,7 @@ from lab.runs.progress import (
     record_failure,
 )
 from lab.runs.queueing import queue_apart, retry_later
+from lab.statistics.calibration import Calibration, measure_calibration
 from worker.engines.compilation import EngineUnavailableError
 from worker.engines.variants import Backend
 from worker.training.callbacks import DivergedError, TrainingStoppedError
@@ -155,7 +156,12 @@ class Trainer:
         with closing(reports):
             for together in reports:
                 ended = [(pending[report.run_index], report) for report in together]
-                self._transact(_record_epochs, ended, job_id=job_id)
+                calibrations = {
+                    run.id: self._measure_calibration(run, report)
+                    for run, report in ended
+                    if report.epoch == run.config.epochs
+                }
+                self._transact(_record_epochs, ended, job_id=job_id, calibrations=calibrations)
                 for run, report in ended:
                     logger.info(
                         "run %d (%s, seed %d): epoch %d of %d, test accuracy %.4f, %.1f s",
@@ -213,6 +219,10 @@ class Trainer:
                 self._data = load_dataset(name, data_dir=self._data_dir).to(self.backend.device)
         return self._data
 
+    def _measure_calibration(self, run: PendingRun, report: EpochReport) -> Calibration:
+        labels = self._load_data(run.config.dataset).test.labels.cpu().numpy()
+        return measure_calibration(report.test_log_probabilities.cpu().numpy(), labels)
+
     def _load_state(self, run_id: int) -> TrainingState | None:
         try:
             return self._transact(load_state, run_id)
@@ -220,11 +230,26 @@ class Trainer:
             raise DamagedCheckpointError(run_id=run_id) from error
 
 
-def _record_epochs(session: Session, ended: Sequence[tuple[PendingRun, EpochReport]], *, job_id: str) -> None:
-    """Record an epoch that runs ended together, all of it or nothing, so that they stay in step."""
+def _record_epochs(
+    session: Session,
+    ended: Sequence[tuple[PendingRun, EpochReport]],
+    *,
+    job_id: str,
+    calibrations: Mapping[int, Calibration],
+) -> None:
+    """Record an epoch that runs ended together, all of it or nothing, so that they stay in step.
+
+    ``calibrations`` has the runs, by id, of which it is the last.
+    """
     for run, report in ended:
-        is_last = report.epoch == run.config.epochs
-        record_epoch(session, run.id, job_id=job_id, report=report, is_last=is_last)
+        record_epoch(
+            session,
+            run.id,
+            job_id=job_id,
+            report=report,
+            is_last=run.id in calibrations,
+            calibration=calibrations.get(run.id),
+        )
 
 
 def _record_checkpoints(session: Session, states: Mapping[int, TrainingState], *, job_id: str) -> None:

@@ -84,6 +84,10 @@ class Run(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
+    # Of a completed run, see ``lab.statistics.calibration``.
+    temperature: Mapped[float | None]
+    calibration_error: Mapped[float | None]
+    calibrated_error: Mapped[float | None]
     metrics: Mapped[list["EpochMetric"]] = relationship(order_by="EpochMetric.epoch", passive_deletes=True)
 
 

@@ -12,6 +12,7 @@ from lab.experiments.configs import RunConfig
 from lab.runs.epochs import EpochReport, TrainingState
 from lab.runs.locks import lock_runs
 from lab.runs.predictions import encode_log_probabilities
+from lab.statistics.calibration import Calibration
 
 
 class PendingRun(NamedTuple):
@@ -61,8 +62,16 @@ def load_state(session: Session, run_id: int) -> TrainingState | None:
     )
 
 
-def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochReport, is_last: bool) -> None:
-    """Write an epoch's metrics and checkpoint, and with the last epoch the test predictions.
+def record_epoch(
+    session: Session,
+    run_id: int,
+    *,
+    job_id: str,
+    report: EpochReport,
+    is_last: bool,
+    calibration: Calibration | None = None,
+) -> None:
+    """Write an epoch's metrics and checkpoint, and with the last epoch the test predictions and calibration.
 
     Does nothing if the run no longer belongs to the job or the epoch is already recorded, so a process that
     was stopped for a while can never move a run backwards.
@@ -88,6 +97,10 @@ def record_epoch(session: Session, run_id: int, *, job_id: str, report: EpochRep
     if is_last:
         predictions = encode_log_probabilities(report.test_log_probabilities.numpy())
         session.add(TestPrediction(run_id=run_id, log_probabilities=predictions))
+        if calibration is not None:
+            run.temperature = calibration.temperature
+            run.calibration_error = calibration.error
+            run.calibrated_error = calibration.calibrated_error
         run.finished_at = now()
 
 

@@ -22,6 +22,7 @@ from lab.runs.status import (
     is_stuck,
     select_status,
 )
+from lab.statistics.calibration import Calibration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class RunRecord:
     ``epoch`` is the last one recorded, 0 before the first. ``variant`` is the engine that trains it,
     ``bundle`` the ids of the runs that its last attempt trained together, its own among them. ``worker`` has
     it while it is running. ``stalled`` says why it does not go on although it should.
+    ``calibration`` is that of a completed run.
     """
 
     id: int
@@ -47,6 +49,7 @@ class RunRecord:
     started_at: datetime | None
     finished_at: datetime | None
     last_metric: EpochMetric | None
+    calibration: Calibration | None
 
     @property
     def is_completed(self) -> bool:
@@ -246,6 +249,15 @@ def _read_runs(session: Session, condition: sa.ColumnElement[bool]) -> list[RunR
             started_at=run.started_at,
             finished_at=run.finished_at,
             last_metric=metric,
+            calibration=_read_calibration(run),
         )
         for run, status, job_state, worker_id, metric in session.execute(query)
     ]
+
+
+def _read_calibration(run: Run) -> Calibration | None:
+    if run.temperature is None or run.calibration_error is None or run.calibrated_error is None:
+        return None
+    return Calibration(
+        temperature=run.temperature, error=run.calibration_error, calibrated_error=run.calibrated_error
+    )

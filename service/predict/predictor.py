@@ -1,9 +1,8 @@
-"""Reads a prepared picture with trained networks."""
+"""Reads prepared pictures with trained networks."""
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -18,47 +17,40 @@ from lab.datasets.pixels import normalize_pixels
 from lab.experiments.configs import RunConfig
 from lab.networks.build import build_network
 from lab.runs.records import RunRecord
-from service.predict.saliency import compute_saliency
+from lab.statistics.calibration import calibrate
 
 # A network takes 32 to 260 KB. With fewer than the configurations of one request, none would be reused.
 MAX_CACHED_NETWORKS = 512
+# Images whose feature maps take 40 MB.
+MAX_BATCH = 512
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """One network's prediction; ``probabilities`` are ten numbers that sum to 1."""
-
-    run: RunRecord
-    digit: int
-    confidence: float
-    probabilities: list[float]
+Probabilities = NDArray[np.float32]
 
 
 class Predictor:
     """A cache of the most recently used networks; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._networks: OrderedDict[int, nn.Module] = OrderedDict()
+        self._networks: OrderedDict[int, nn.Sequential] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(
         self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
-    ) -> Reading:
-        """Predict ``pixels`` (28, 28) with the completed ``run``; its weights are read once."""
-        network = self._find_network(run, read_weights)
-        return _read(network, _scale(pixels), run)
+    ) -> Probabilities:
+        """Probabilities (N, 10) of ``pixels`` (N, 28, 28) by the completed ``run``.
 
-    def explain(
-        self, pixels: NDArray[np.uint8], run: RunRecord, *, read_weights: Callable[[], bytes]
-    ) -> tuple[Reading, list[list[float]]]:
-        """Predict like ``read``, and compute each pixel's share (28, 28), see ``compute_saliency``."""
-        network = self._find_network(run, read_weights)
-        picture = _scale(pixels)
-        reading = _read(network, picture, run)
-        saliency: list[list[float]] = compute_saliency(network, picture, digit=reading.digit).tolist()
-        return reading, saliency
+        They are calibrated by the run's temperature where it has one. Its weights are read once.
+        """
+        network = self.find_network(run, read_weights=read_weights)
+        with torch.inference_mode():
+            parts = scale_pixels(pixels).split(MAX_BATCH)
+            log_probabilities = torch.cat([network(normalize_pixels(part)) for part in parts]).numpy()
+        temperature = run.calibration.temperature if run.calibration else 1.0
+        return calibrate(log_probabilities, temperature)
 
-    def _find_network(self, run: RunRecord, read_weights: Callable[[], bytes]) -> nn.Module:
+    def find_network(self, run: RunRecord, *, read_weights: Callable[[], bytes]) -> nn.Sequential:
+        """The trained network of the completed ``run``, in eval mode."""
         with self._lock:
             network = self._networks.get(run.id)
             if network is None:
@@ -79,22 +71,16 @@ def get_predictor(request: Request) -> Predictor:
 PredictorDep = Annotated[Predictor, Depends(get_predictor)]
 
 
-def load_network(config: RunConfig, weights: bytes) -> nn.Module:
+def load_network(config: RunConfig, weights: bytes) -> nn.Sequential:
     """The trained network of ``config``, in eval mode on the CPU."""
     network = build_network(config)
     network.load_state_dict(decode_tensors(weights))
     return network.eval().requires_grad_(False)
 
 
-def _scale(pixels: NDArray[np.uint8]) -> Tensor:
+def scale_pixels(pixels: NDArray[np.uint8]) -> Tensor:
+    """Pixels 0–255 as floats 0–1, of the same shape."""
     return torch.from_numpy(pixels).float() / 255
-
-
-def _read(network: nn.Module, picture: Tensor, run: RunRecord) -> Reading:
-    with torch.inference_mode():
-        probabilities = network(normalize_pixels(picture.unsqueeze(0))).exp().squeeze(0).tolist()
-    digit = max(range(len(probabilities)), key=probabilities.__getitem__)
-    return Reading(run=run, digit=digit, confidence=probabilities[digit], probabilities=probabilities)
 
 
 def rank_runs(runs: list[RunRecord]) -> list[RunRecord]:

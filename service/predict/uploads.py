@@ -1,97 +1,201 @@
-"""A request that brings a picture, as a file, base64 or 28×28 numbers."""
+"""A request that brings pictures: files in a form, bare bytes, base64 or numbers, one or many."""
 
 import base64
 import binascii
 import re
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import unquote
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 
 from lab.datasets.coarse_digits import coarsen
-from lab.errors import InvalidImageError
-from service.predict.preparation import PreparedImage, prepare_picture, prepare_pixels
-from service.predict.requests import PredictionIn
+from lab.errors import InvalidImageError, LabError
+from service.predict.preparation import (
+    MAX_BATCH,
+    PreparedImage,
+    PreparedPicture,
+    is_batch,
+    prepare_picture,
+    prepare_pixels,
+    read_numbers,
+)
+from service.predict.requests import PredictionIn, PredictionOptions
 
-SELECTORS = {
-    "run_id": "integer",
-    "experiment_id": "integer",
-    "normalization": "string",
-    "best_per_configuration": "boolean",
-}
-"""Fields beside the picture that say who is to read it, with their types."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# curl -d and --data-binary name types of their own: a body is what its start shows, whatever its type.
+PICTURE_STARTS = (b"\x89", b"\xff", b"\0", b"G", b"B", b"R", b"I", b"M", b"P")
+NO_PICTURE = (
+    "Send one picture, or a batch: a form field 'file', the bytes of a picture, or JSON with 'image' (base64 "
+    "of a file), 'images' (a list of those) or 'pixels' (28×28 numbers, or a list of those)."
+)
 
-_FORM = {
-    "type": "object",
-    "properties": {"file": {"type": "string", "format": "binary"}}
-    | {name: {"type": kind} for name, kind in SELECTORS.items()},
-    "required": ["file"],
-}
+_OPTIONS = PredictionOptions.model_json_schema()["properties"]
 BODY_SCHEMA: dict[str, Any] = {
+    "parameters": [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in _OPTIONS.items()
+    ],
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": _FORM},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        **_OPTIONS,
+                    },
+                    "required": ["file"],
+                }
+            },
+            "image/*": {"schema": {"type": "string", "format": "binary"}},
             "application/json": {"schema": PredictionIn.model_json_schema()},
         },
-    }
+    },
 }
 """What ``read_upload`` takes, for OpenAPI, which cannot see it."""
 
 
-class Upload(BaseModel):
-    """A request in either form: a picture file, or the JSON body."""
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """One picture as it was sent: a file's bytes, base64, or numbers."""
 
-    picture: bytes | None = None
-    body: PredictionIn
+    name: str | None = None
+    content: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """The pictures of a request; ``is_batch`` if they are to be answered one by one."""
+
+    pictures: list[Sent]
+    is_batch: bool
+    options: PredictionOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedUpload:
+    """Each picture prepared, or the error that says why it cannot be."""
+
+    pictures: list[PreparedPicture | LabError]
+    names: list[str | None]
+    is_batch: bool
+    options: PredictionOptions
 
 
 async def read_upload(request: Request) -> Upload:
-    """Take a multipart form with the field file, a bare picture, or JSON.
+    """Read a multipart form with the field file, once or often, or the bytes of a picture, or JSON.
+
+    Options are form fields or fields of the JSON, or query parameters.
 
     Raises:
         InvalidImageError: there is no picture in it.
         RequestValidationError: the other fields are not what they should be.
     """
     content_type = request.headers.get("content-type", "")
+    media_type = content_type.split(";")[0].strip().lower()
+    query = dict(request.query_params)
     try:
-        if content_type.startswith("multipart/form-data"):
-            form = await request.form()
-            body = PredictionIn.model_validate({key: form[key] for key in form if key != "file"})
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise InvalidImageError("The form has no file in its field 'file'; send the picture there.")
-            return Upload(picture=await file.read(), body=body)
-        if content_type.startswith("image/"):
-            selectors = {key: request.query_params[key] for key in SELECTORS if key in request.query_params}
-            return Upload(picture=await request.body(), body=PredictionIn.model_validate(selectors))
-        return Upload(body=PredictionIn.model_validate_json(await request.body()))
+        if media_type == "multipart/form-data":
+            return await _read_form(request, query)
+        body = (await request.body()).removeprefix(BYTE_ORDER_MARK)
+        is_json = body[:1] not in PICTURE_STARTS if media_type == "application/json" else body[:1] == b"{"
+        if is_json:
+            return _read_json(body, query)
+        options = PredictionOptions.model_validate(query)
+        return Upload(pictures=[Sent(content=body)], is_batch=False, options=options)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_url=False)) from error
 
 
-def prepare_upload(upload: Upload) -> PreparedImage:
-    """The picture as a network sees it.
+async def _read_form(request: Request, query: dict[str, str]) -> Upload:
+    body = await request.body()
+    _, parameters = parse_options_header(request.headers["content-type"])
+    end = b"--" + parameters.get(b"boundary", b"") + b"--"
+    if end not in body[-len(end) - 4 :]:
+        raise InvalidImageError("The upload is truncated: the form's end is missing; send it again.")
+    form = await request.form()
+    fields = {name: value for name, value in form.multi_items() if name != "file"}
+    options = PredictionOptions.model_validate(query | fields)
+    files = [file for file in form.getlist("file") if isinstance(file, UploadFile)]
+    if not files:
+        raise InvalidImageError("The form has no file in its field 'file'; send the picture there.")
+    _check_batch(len(files))
+    pictures = [Sent(name=file.filename, content=await file.read()) for file in files]
+    return Upload(pictures=pictures, is_batch=len(pictures) > 1, options=options)
+
+
+def _read_json(body: bytes, query: dict[str, str]) -> Upload:
+    sent = PredictionIn.model_validate_json(body)
+    fields = sent.model_dump(include=set(PredictionOptions.model_fields), exclude_unset=True)
+    options = PredictionOptions.model_validate(query | fields)
+    given = [name for name in ("image", "images", "pixels") if getattr(sent, name) is not None]
+    if len(given) != 1:
+        raise InvalidImageError(NO_PICTURE)
+    if sent.image is not None:
+        return Upload(pictures=[Sent(content=sent.image)], is_batch=False, options=options)
+    if sent.images is not None:
+        contents: list[Any] = list(sent.images)
+        _check_batch(len(contents))
+        return Upload(pictures=[Sent(content=one) for one in contents], is_batch=True, options=options)
+    return Upload(**_split_pixels(sent.pixels), options=options)
+
+
+def _split_pixels(values: Any) -> dict[str, Any]:
+    """The pictures in ``pixels``: one, or a batch along the first axis, of which each may be wrong alone."""
+    try:
+        array = read_numbers(values)
+        if not is_batch(array):
+            return {"pictures": [Sent(content=values)], "is_batch": False}
+    except InvalidImageError:
+        # Unequal or wrong: a batch if at least one of its items is a picture.
+        if not isinstance(values, list) or not any(_is_picture(item) for item in values):
+            raise
+    _check_batch(len(values))
+    return {"pictures": [Sent(content=item) for item in values], "is_batch": True}
+
+
+def _is_picture(item: Any) -> bool:
+    try:
+        return not is_batch(read_numbers([item]))
+    except InvalidImageError:
+        return False
+
+
+def _check_batch(count: int) -> None:
+    if not 1 <= count <= MAX_BATCH:
+        raise InvalidImageError(f"The batch has {count:,} pictures; send 1 to {MAX_BATCH}.")
+
+
+UploadDep = Annotated[Upload, Depends(read_upload)]
+
+
+def prepare_upload(upload: UploadDep) -> PreparedUpload:
+    """Prepare the pictures; in a batch, one that cannot be is answered with its error.
 
     Raises:
-        InvalidImageError: there is no picture in the request, or more than one, or nothing on it.
-        TooLargeError: the picture has too many pixels.
+        InvalidImageError: the only picture is none, or nothing is on it.
+        TooLargeError: it has too many pixels.
     """
-    body = upload.body
-    given = [name for name in ("image", "pixels") if getattr(body, name) is not None]
-    if upload.picture is not None:
-        if given:
-            raise InvalidImageError(f"The request has a file and also {given[0]}; send one picture.")
-        return prepare_picture(upload.picture)
-    if len(given) != 1:
-        raise InvalidImageError(
-            "Send one picture: a form field 'file', or JSON with 'image' (base64 of a file) or "
-            "'pixels' (28×28)."
-        )
-    return prepare_pixels(body.pixels) if body.image is None else prepare_picture(_decode_base64(body.image))
+    prepared: list[PreparedPicture | LabError] = []
+    for sent in upload.pictures:
+        try:
+            prepared.append(_prepare(sent.content))
+        except LabError as error:
+            if not upload.is_batch:
+                raise
+            prepared.append(error)
+    names = [sent.name for sent in upload.pictures]
+    return PreparedUpload(pictures=prepared, names=names, is_batch=upload.is_batch, options=upload.options)
+
+
+# Outside the transaction: a photo takes longer to prepare than a connection should be held.
+PreparedDep = Annotated[PreparedUpload, Depends(prepare_upload)]
 
 
 def fit_to_dataset(prepared: PreparedImage, *, dataset: str) -> PreparedImage:
@@ -105,9 +209,25 @@ def fit_to_dataset(prepared: PreparedImage, *, dataset: str) -> PreparedImage:
     )
 
 
-def _decode_base64(text: str) -> bytes:
-    encoded = re.sub(r"^data:[^,]*,", "", text.strip())
+def _prepare(content: Any) -> PreparedPicture:
+    if isinstance(content, bytes):
+        return prepare_picture(content)
+    if isinstance(content, str):
+        return prepare_picture(decode_base64(content))
+    return prepare_pixels(content)
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64, also URL-safe or unpadded, after a data: prefix if there is one.
+
+    Raises:
+        InvalidImageError: it is none.
+    """
+    encoded, is_data_url = re.subn(r"^data:[^,]*,", "", text.strip(), flags=re.IGNORECASE)
+    if is_data_url:
+        encoded = unquote(encoded)
+    encoded = "".join(encoded.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
     try:
-        return base64.b64decode("".join(encoded.split()), validate=True)
+        return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidImageError("image is not base64; send the bytes of a picture file, encoded.") from error

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from lab.errors import InvalidImageError, LabError, TooLargeError
-from service.predict.preparation import FORMATS, prepare_picture, prepare_pixels
+from service.predict.decoding import FORMATS
+from service.predict.preparation import prepare_picture, prepare_pixels
 
 MAGIC = [
     b"",
@@ -69,7 +70,7 @@ class TestPicture:
     def test_half_a_file(self, file_format: str) -> None:
         data = encode_digit(file_format)
         prepare_picture(data)
-        with pytest.raises(InvalidImageError, match="not a picture that can be read"):
+        with pytest.raises(InvalidImageError, match=f"The {file_format} picture is truncated or damaged"):
             prepare_picture(data[: len(data) // 2])
 
     @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ class TestPicture:
     @given(st.sampled_from(MAGIC), st.binary(max_size=200))
     def test_any_bytes_are_read_or_refused(self, magic: bytes, data: bytes) -> None:
         with contextlib.suppress(LabError):
-            assert prepare_picture(magic + data).pixels.shape == (28, 28)
+            assert prepare_picture(magic + data).figures[0].pixels.shape == (28, 28)
 
     @hypothesis_settings(deadline=None, derandomize=True)
     @given(
@@ -121,7 +122,7 @@ class TestPicture:
         data = bytearray(encode_digit(file_format))
         data[position % len(data)] = value
         with contextlib.suppress(LabError):
-            assert prepare_picture(bytes(data[: round(len(data) * kept)])).pixels.shape == (28, 28)
+            assert prepare_picture(bytes(data[: round(len(data) * kept)])).figures[0].pixels.shape == (28, 28)
 
 
 class TestPixels:
@@ -136,7 +137,7 @@ class TestPixels:
             [[0.0] * 28] * 27,
             [[0.0] * 27] * 28,
             [[0.0] * 28] * 27 + [[0.0] * 27],
-            [[[0.0] * 28] * 28],
+            [[[0.0] * 28] * 27],
             [["ink"] * 28] * 28,
             [[{}] * 28] * 28,
             b"\0" * 784,

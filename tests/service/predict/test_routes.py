@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from lab.datasets.load import Dataset, load_dataset
 from lab.datasets.pixels import normalize_pixels
 from lab.runs.records import read_run, read_weights
+from service.predict.explanations import compute_saliency
 from service.predict.predictor import load_network
-from service.predict.saliency import compute_saliency
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,244 @@
+"""Answers to prepared pictures: who predicts, what each figure is read as, and how far to trust it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.datasets.load import DATASETS
+from lab.runs.records import RunRecord
+from service.data_urls import write_png_url
+from service.predict.explanations import draw_explanation
+from service.predict.predictor import Predictor, Probabilities, scale_pixels
+from service.predict.preparation import PreparedImage, PreparedPicture
+from service.predict.requests import PredictionOptions
+from service.predict.schemas import (
+    BoxOut,
+    ClassProbability,
+    ExplanationOut,
+    FigureReading,
+    ModelReading,
+    PredictionOut,
+    Preprocessing,
+)
+from service.predict.uploads import fit_to_dataset
+
+# Chosen on generated pictures by ``python -m tests.pictures.measure``, see docs/predict.md.
+UNSURE_BELOW = 0.8
+# A picture like the training images is doubted as those are.
+UNSURE_BELOW_AS_IT_IS = 0.5
+NO_DIGIT_BELOW = 0.5
+TURN_BELOW, TURN_ABOVE = 0.6, 0.95
+TURNS = (90, 180, 270)
+
+ReadWeights = Callable[[RunRecord], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """The runs that predict, the best first, with how to read their weights; it gives the answer.
+
+    If ``is_ensemble``, the answer is the mean of all; else it is the best one's.
+    """
+
+    runs: Sequence[RunRecord]
+    is_ensemble: bool
+    predictor: Predictor
+    read_weights: ReadWeights
+
+    @property
+    def answering(self) -> Sequence[RunRecord]:
+        """The runs that give the answer."""
+        return self.runs if self.is_ensemble else self.runs[:1]
+
+    def read(self, figures: Sequence[PreparedImage], run: RunRecord) -> Probabilities:
+        """One run's probabilities (N, 10) of the figures."""
+        pixels = [fit_to_dataset(figure, dataset=run.config.dataset).pixels for figure in figures]
+        return self.predictor.read(np.stack(pixels), run, read_weights=partial(self.read_weights, run))
+
+    def answer(self, figures: Sequence[PreparedImage]) -> Probabilities:
+        """The answer's probabilities (N, 10) of the figures."""
+        answers: Probabilities = np.mean([self.read(figures, run) for run in self.answering], axis=0)
+        return answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """A figure as it was read, after a clockwise turn of ``turned_degrees``."""
+
+    figure: PreparedImage
+    probabilities: NDArray[np.float32]
+    turned_degrees: int = 0
+
+    @property
+    def digit(self) -> int:
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        return float(self.probabilities.max())
+
+    @property
+    def is_digit(self) -> bool:
+        is_doubtful = self.figure.is_framed and self.confidence < NO_DIGIT_BELOW
+        return not (self.figure.is_solid or is_doubtful)
+
+    @property
+    def is_unsure(self) -> bool:
+        threshold = UNSURE_BELOW if self.figure.is_framed else UNSURE_BELOW_AS_IT_IS
+        return self.confidence < threshold or not self.is_digit
+
+
+def answer_pictures(
+    pictures: Sequence[PreparedPicture], panel: Panel, *, options: PredictionOptions
+) -> list[PredictionOut]:
+    """Answer each picture; all are read by a network at once."""
+    figures = [figure for picture in pictures for figure in picture.figures]
+    read = _read_turned(figures, panel)
+    places = np.cumsum([0, *(len(picture.figures) for picture in pictures)])
+    first = [read[place].figure for place in places[:-1]]
+    by_run = [panel.read(first, run) for run in panel.runs]
+    return [
+        _write_answer(
+            picture,
+            read[places[index] : places[index + 1]],
+            [probabilities[index] for probabilities in by_run],
+            panel,
+            options=options,
+        )
+        for index, picture in enumerate(pictures)
+    ]
+
+
+def _read_turned(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
+    """Read the figures; one that is read far surer lying on its side or upside down is turned."""
+    upright = [
+        _Read(figure=figure, probabilities=probabilities)
+        for figure, probabilities in zip(figures, panel.answer(figures), strict=True)
+    ]
+    doubtful = [
+        place
+        for place, read in enumerate(upright)
+        if read.figure.is_framed and not read.figure.is_solid and read.confidence < TURN_BELOW
+    ]
+    if not doubtful:
+        return upright
+    for degrees in TURNS:
+        turned = [_turn(figures[place], degrees=degrees) for place in doubtful]
+        for place, figure, probabilities in zip(doubtful, turned, panel.answer(turned), strict=True):
+            if probabilities.max() > max(TURN_ABOVE, upright[place].confidence):
+                upright[place] = _Read(figure=figure, probabilities=probabilities, turned_degrees=degrees)
+    return upright
+
+
+def _turn(figure: PreparedImage, *, degrees: int) -> PreparedImage:
+    pixels = np.ascontiguousarray(np.rot90(figure.pixels, -degrees // 90))
+    return replace(figure, pixels=pixels, steps=[*figure.steps, f"turned clockwise by {degrees}°"])
+
+
+def _write_answer(
+    picture: PreparedPicture,
+    read: Sequence[_Read],
+    by_run: Sequence[NDArray[np.float32]],
+    panel: Panel,
+    *,
+    options: PredictionOptions,
+) -> PredictionOut:
+    best, first = panel.runs[0], read[0]
+    names = DATASETS[best.config.dataset].class_names
+    seen = fit_to_dataset(first.figure, dataset=best.config.dataset)
+    order = np.argsort(-first.probabilities, kind="stable")
+    explanation = None
+    if options.explain is not None:
+        network = panel.predictor.find_network(best, read_weights=partial(panel.read_weights, best))
+        overlay = draw_explanation(
+            network, scale_pixels(seen.pixels), digit=first.digit, method=options.explain
+        )
+        explanation = ExplanationOut(method=options.explain, image=write_png_url(overlay))
+    return PredictionOut(
+        digit=first.digit,
+        class_name=names[first.digit],
+        confidence=first.confidence,
+        probabilities=first.probabilities.tolist(),
+        is_digit=first.is_digit,
+        is_unsure=first.is_unsure,
+        digits=[one.digit for one in read],
+        figures=[_view_figure(one, names) for one in read],
+        top=[
+            ClassProbability(
+                digit=int(place), class_name=names[place], probability=float(first.probabilities[place])
+            )
+            for place in order[: options.top_k]
+        ]
+        if options.top_k
+        else None,
+        models=[
+            view_reading(run, probabilities) for run, probabilities in zip(panel.runs, by_run, strict=True)
+        ],
+        explanation=explanation,
+        preprocessing=view_preprocessing(seen),
+        warnings=[*picture.warnings, *_warn_of_figure(first), *warn_of_run(best)],
+    )
+
+
+def _view_figure(read: _Read, names: Sequence[str]) -> FigureReading:
+    box = read.figure.box
+    return FigureReading(
+        digit=read.digit,
+        class_name=names[read.digit],
+        confidence=read.confidence,
+        probabilities=read.probabilities.tolist(),
+        box=BoxOut(left=box.left, top=box.top, width=box.width, height=box.height),
+        is_digit=read.is_digit,
+        is_unsure=read.is_unsure,
+        turned_degrees=read.turned_degrees,
+    )
+
+
+def _warn_of_figure(read: _Read) -> list[str]:
+    if read.figure.is_solid:
+        return ["This is a filled shape, not a digit written with a pen."]
+    if not read.is_digit:
+        return ["This does not look like one of the digits 0 to 9."]
+    warnings = []
+    if read.turned_degrees:
+        warnings.append(f"The digit was read after turning the picture clockwise by {read.turned_degrees}°.")
+    if read.is_unsure:
+        warnings.append("Unsure: of answers with so little confidence too many are wrong.")
+    return warnings
+
+
+def view_reading(run: RunRecord, probabilities: NDArray[np.float32]) -> ModelReading:
+    """One run's prediction, from its probabilities (10,)."""
+    digit = int(probabilities.argmax())
+    return ModelReading(
+        run_id=run.id,
+        experiment_id=run.experiment_id,
+        dataset=run.config.dataset,
+        label=run.config.label,
+        normalization=run.config.normalization,
+        digit=digit,
+        class_name=DATASETS[run.config.dataset].class_names[digit],
+        confidence=float(probabilities[digit]),
+        probabilities=probabilities.tolist(),
+    )
+
+
+def view_preprocessing(prepared: PreparedImage) -> Preprocessing:
+    """The steps to the network's input, and the input."""
+    return Preprocessing(steps=prepared.steps, image=write_png_url(prepared.pixels))
+
+
+def warn_of_run(run: RunRecord) -> list[str]:
+    """Warnings of a run that did not learn handwritten digits from MNIST."""
+    info = DATASETS[run.config.dataset]
+    if not info.shows_digits:
+        return [f"Run {run.id} was trained on {info.title}: its answer is a class of that, not a digit."]
+    if info.name == "digits":
+        return [
+            f"Run {run.id} learned from the {info.train_size:,} small embedded digits; one trained on MNIST "
+            "predicts better."
+        ]
+    return []

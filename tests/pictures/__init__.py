@@ -1,0 +1,1 @@
+"""Seeded generator of hard pictures: digits on many papers, and what is no digit."""
