@@ -25,13 +25,14 @@ from service.experiments import listing as experiments
 from service.experiments.feed import ExperimentFeed
 from service.guards import BodyLimit, JsonByDefault, guard
 from service.mistakes import routes as mistakes
-from service.mistakes.test_images import TestImages
 from service.plots import routes as plots
 from service.predict import routes as predict
+from service.predict.novelty import NoveltyDetectors
 from service.predict.predictor import Predictor
 from service.report import routes as report
 from service.results import routes as results
 from service.runs import routes as runs
+from service.test_images import TestImages
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def open_resources(app: FastAPI, settings: Settings) -> None:
     app.state.feed = ExperimentFeed(database)
     app.state.test_images = TestImages(settings.data_dir)
     app.state.predictor = Predictor()
+    app.state.novelty_detectors = NoveltyDetectors(app.state.test_images)
 
 
 @asynccontextmanager

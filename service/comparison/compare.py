@@ -18,8 +18,8 @@ from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
 from service.comparison.verdicts import describe_reach
-from service.mistakes.test_images import TestImages
 from service.results.runs import summarize_run
+from service.test_images import TestImages
 
 UNLEARNED = 0.2
 USUAL_ACCURACY = 0.99

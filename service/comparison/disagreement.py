@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from lab.runs.predictions import stream_log_probabilities
 from lab.runs.records import ExperimentRecord
-from service.mistakes.test_images import TestImages
+from service.test_images import TestImages
 
 
 def read_correctness(

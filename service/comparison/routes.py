@@ -8,7 +8,7 @@ from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric
 from service.dependencies import ExperimentDep, SessionDep
-from service.mistakes.test_images import TestImagesDep
+from service.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 

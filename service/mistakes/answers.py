@@ -10,7 +10,7 @@ from lab.errors import RunNotFinishedError
 from lab.runs.predictions import LogProbabilities, read_log_probabilities, stream_log_probabilities
 from lab.runs.records import ExperimentRecord, RunRecord
 from service.mistakes.schemas import Misclassification
-from service.mistakes.test_images import TestImages
+from service.test_images import TestImages
 
 
 @dataclass(frozen=True, kw_only=True)

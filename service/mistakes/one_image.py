@@ -9,7 +9,7 @@ from lab.runs.predictions import read_image_log_probabilities
 from lab.runs.records import ExperimentRecord
 from service.data_urls import write_png_url
 from service.mistakes.schemas import ImageOut, ImagePrediction
-from service.mistakes.test_images import TestImages
+from service.test_images import TestImages
 
 
 def describe_image(

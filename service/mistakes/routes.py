@@ -21,7 +21,7 @@ from service.mistakes.image_sheet import MOST_TILES, draw_shared_mistakes
 from service.mistakes.one_image import describe_image
 from service.mistakes.run_sheet import draw_misclassified, draw_misclassified_by_run
 from service.mistakes.schemas import ConfusionOut, ImageOut, MisclassifiedOut, RunConfusion, RunMisclassified
-from service.mistakes.test_images import TestImagesDep
+from service.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["mistakes"])
 run_router = APIRouter(prefix="/runs/{run_id}", tags=["runs"])

@@ -6,11 +6,13 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from lab.datasets.load import DATASETS
 from lab.runs.records import RunRecord
 from service.data_urls import write_png_url
 from service.predict.explanations import draw_explanation
+from service.predict.novelty import NoveltyDetectors
 from service.predict.predictor import Predictor, Probabilities, scale_pixels
 from service.predict.preparation import PreparedImage, PreparedPicture
 from service.predict.requests import PredictionOptions
@@ -25,12 +27,14 @@ from service.predict.schemas import (
 )
 from service.predict.uploads import fit_to_dataset
 
-# Chosen on generated pictures by ``python -m tests.pictures.measure``, see docs/predict.md.
+# Chosen on generated pictures, see docs/predict.md.
 UNSURE_BELOW = 0.8
 # A picture like the training images is doubted as those are.
 UNSURE_BELOW_AS_IT_IS = 0.5
-NO_DIGIT_BELOW = 0.5
+# Novelty 1 is the limit of what is like the training images. A figure beyond it, or less sure than this, is
+# turned if another side makes it familiar and sure.
 TURN_BELOW, TURN_ABOVE = 0.6, 0.95
+MAX_TURNED_NOVELTY = 0.8
 TURNS = (90, 180, 270)
 
 ReadWeights = Callable[[RunRecord], bytes]
@@ -46,6 +50,7 @@ class Panel:
     runs: Sequence[RunRecord]
     is_ensemble: bool
     predictor: Predictor
+    detectors: NoveltyDetectors
     read_weights: ReadWeights
 
     @property
@@ -63,6 +68,20 @@ class Panel:
         answers: Probabilities = np.mean([self.read(figures, run) for run in self.answering], axis=0)
         return answers
 
+    def find_network(self) -> nn.Sequential:
+        """The best run's network."""
+        best = self.runs[0]
+        return self.predictor.find_network(best, read_weights=partial(self.read_weights, best))
+
+    def measure_novelty(self, figures: Sequence[PreparedImage]) -> NDArray[np.float64]:
+        """The figures' novelty (N,) to the best run; 0 where its data set is not on this machine."""
+        best = self.runs[0]
+        dataset = best.config.dataset
+        detector = self.detectors.find(best.id, dataset=dataset, network=self.find_network())
+        if detector is None:
+            return np.zeros(len(figures))
+        return detector.measure(np.stack([fit_to_dataset(one, dataset=dataset).pixels for one in figures]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Read:
@@ -70,6 +89,7 @@ class _Read:
 
     figure: PreparedImage
     probabilities: NDArray[np.float32]
+    novelty: float
     turned_degrees: int = 0
 
     @property
@@ -82,13 +102,19 @@ class _Read:
 
     @property
     def is_digit(self) -> bool:
-        is_doubtful = self.figure.is_framed and self.confidence < NO_DIGIT_BELOW
-        return not (self.figure.is_solid or is_doubtful)
+        # Some of the training images themselves are odd.
+        is_novel = self.figure.is_framed and self.novelty > 1
+        return not (self.figure.is_solid or is_novel)
 
     @property
     def is_unsure(self) -> bool:
         threshold = UNSURE_BELOW if self.figure.is_framed else UNSURE_BELOW_AS_IT_IS
         return self.confidence < threshold or not self.is_digit
+
+    @property
+    def may_be_turned(self) -> bool:
+        is_written = self.figure.is_framed and not self.figure.is_solid
+        return is_written and (self.novelty > 1 or self.confidence < TURN_BELOW)
 
 
 def answer_pictures(
@@ -113,24 +139,26 @@ def answer_pictures(
 
 
 def _read_turned(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
-    """Read the figures; one that is read far surer lying on its side or upside down is turned."""
-    upright = [
-        _Read(figure=figure, probabilities=probabilities)
-        for figure, probabilities in zip(figures, panel.answer(figures), strict=True)
-    ]
-    doubtful = [
-        place
-        for place, read in enumerate(upright)
-        if read.figure.is_framed and not read.figure.is_solid and read.confidence < TURN_BELOW
-    ]
+    """Read the figures; one that is familiar and sure only on its side or upside down is turned."""
+    read = _read_figures(figures, panel)
+    doubtful = [place for place, one in enumerate(read) if one.may_be_turned]
     if not doubtful:
-        return upright
+        return read
     for degrees in TURNS:
         turned = [_turn(figures[place], degrees=degrees) for place in doubtful]
-        for place, figure, probabilities in zip(doubtful, turned, panel.answer(turned), strict=True):
-            if probabilities.max() > max(TURN_ABOVE, upright[place].confidence):
-                upright[place] = _Read(figure=figure, probabilities=probabilities, turned_degrees=degrees)
-    return upright
+        for place, one in zip(doubtful, _read_figures(turned, panel), strict=True):
+            if one.confidence > TURN_ABOVE and one.novelty < min(MAX_TURNED_NOVELTY, read[place].novelty):
+                read[place] = replace(one, turned_degrees=degrees)
+    return read
+
+
+def _read_figures(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
+    return [
+        _Read(figure=figure, probabilities=probabilities, novelty=float(novelty))
+        for figure, probabilities, novelty in zip(
+            figures, panel.answer(figures), panel.measure_novelty(figures), strict=True
+        )
+    ]
 
 
 def _turn(figure: PreparedImage, *, degrees: int) -> PreparedImage:
@@ -152,9 +180,8 @@ def _write_answer(
     order = np.argsort(-first.probabilities, kind="stable")
     explanation = None
     if options.explain is not None:
-        network = panel.predictor.find_network(best, read_weights=partial(panel.read_weights, best))
         overlay = draw_explanation(
-            network, scale_pixels(seen.pixels), digit=first.digit, method=options.explain
+            panel.find_network(), scale_pixels(seen.pixels), digit=first.digit, method=options.explain
         )
         explanation = ExplanationOut(method=options.explain, image=write_png_url(overlay))
     return PredictionOut(

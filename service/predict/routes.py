@@ -11,6 +11,7 @@ from lab.runs.records import RunRecord, list_completed_runs, read_experiment, re
 from service.dependencies import SessionDep
 from service.predict.answers import Panel, answer_pictures, view_preprocessing, view_reading, warn_of_run
 from service.predict.explanations import compute_saliency
+from service.predict.novelty import NoveltyDetectorsDep
 from service.predict.predictor import PredictorDep, keep_best_per_configuration, rank_runs, scale_pixels
 from service.predict.preparation import PreparedPicture
 from service.predict.requests import PredictionOptions
@@ -21,7 +22,9 @@ router = APIRouter(tags=["predict"])
 
 
 @router.post("/predict", openapi_extra=BODY_SCHEMA)
-def predict(upload: PreparedDep, predictor: PredictorDep, session: SessionDep) -> PredictionOut | BatchOut:
+def predict(
+    upload: PreparedDep, predictor: PredictorDep, detectors: NoveltyDetectorsDep, session: SessionDep
+) -> PredictionOut | BatchOut:
     """Read the digits on a picture: a multipart field `file`, its bare bytes, or JSON.
 
     JSON has `image` (base64) or `pixels`. Several files, `images`, or a batch of `pixels` are answered with
@@ -37,6 +40,7 @@ def predict(upload: PreparedDep, predictor: PredictorDep, session: SessionDep) -
         runs=runs,
         is_ensemble=upload.options.models == "experiment",
         predictor=predictor,
+        detectors=detectors,
         read_weights=partial(read_weights, session),
     )
     pictures = [picture for picture in upload.pictures if isinstance(picture, PreparedPicture)]

@@ -13,11 +13,11 @@ from lab.runs.records import ExperimentRecord, RunRecord, find_experiment, read_
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
 from service.mistakes.answers import Answers, read_answers
-from service.mistakes.test_images import TestImages
 from service.plots.catalog import PlotCatalog
 from service.report.repeat_request import find_repeating_request
 from service.results.configurations import ConfigurationResult, summarize_configurations
 from service.results.runs import ResultRow, summarize_run
+from service.test_images import TestImages
 
 MOST_SMALL_LINES = 8
 """Figures of more configurations need the width of the page."""

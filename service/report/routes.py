@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from service.dependencies import DRAWING, RowId, SessionDep
-from service.mistakes.test_images import TestImagesDep
 from service.report.compose import compose_report
 from service.report.data import collect_material
 from service.report.markdown import write_markdown
 from service.report.page import write_html
+from service.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["report"], dependencies=[DRAWING])
 

@@ -29,6 +29,8 @@ class ConfigurationResult:
     test_loss_at_best_validation: Summary | None
     final_train_accuracy: Summary | None
     accuracy_gap: Summary | None
+    calibration_error: Summary | None
+    calibrated_error: Summary | None
     stability: float | None
     seconds: Summary | None
 
@@ -40,6 +42,8 @@ SUMMARIES: tuple[str, ...] = (
     "test_loss_at_best_validation",
     "final_train_accuracy",
     "accuracy_gap",
+    "calibration_error",
+    "calibrated_error",
     "seconds",
 )
 

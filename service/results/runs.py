@@ -14,7 +14,8 @@ class ResultRow:
 
     ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
     was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the
-    last five epochs, or those there are; ``last_five_sd`` their standard deviation (n − 1), None of fewer.
+    last five epochs, or those there are; ``last_five_sd`` their standard deviation (n − 1), None of fewer. ``calibration_error`` is
+    the expected calibration error of a completed run, ``calibrated_error`` that after temperature scaling.
     """
 
     run_id: int
@@ -37,6 +38,9 @@ class ResultRow:
     final_train_loss: float | None
     accuracy_gap: float | None
     seconds: float
+    temperature: float | None
+    calibration_error: float | None
+    calibrated_error: float | None
 
 
 def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
@@ -71,4 +75,7 @@ def summarize_run(run: RunRecord, metrics: Sequence[EpochMetric]) -> ResultRow:
         final_train_loss=last.train_loss if last else None,
         accuracy_gap=last.train_accuracy - last.test_accuracy if last else None,
         seconds=sum(metric.seconds for metric in metrics),
+        temperature=run.calibration.temperature if run.calibration else None,
+        calibration_error=run.calibration.error if run.calibration else None,
+        calibrated_error=run.calibration.calibrated_error if run.calibration else None,
     )

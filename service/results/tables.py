@@ -23,12 +23,13 @@ CONFIGURATION_HEADINGS = (
     "test loss",
     "train − test",
     "last-5 SD",
+    "ECE",
     "seconds",
 )
 CONFIGURATION_NOTE = (
     "Last epoch of completed runs. Accuracies in %, differences and SDs in points; ± is half the 95 % t "
     "interval of the mean; at best validation: the epoch that the held-out images choose; last-5 SD: of test "
-    "accuracy over a run's last five epochs, averaged over seeds."
+    "accuracy over a run's last five epochs, averaged over seeds; ECE: expected calibration error, in points."
 )
 RUN_HEADINGS = (
     "run",
@@ -39,6 +40,7 @@ RUN_HEADINGS = (
     "last-5 mean %",
     "last test loss",
     "last train %",
+    "ECE",
     "seconds",
 )
 LATEX_ESCAPES = str.maketrans(
@@ -137,6 +139,7 @@ def list_configuration_cells(result: ConfigurationResult) -> list[str]:
         f"{loss.mean:.4f}" if loss else "–",
         format_percent(gap.mean if gap else None),
         format_percent(result.stability),
+        _write_mean(result.calibration_error),
         f"{seconds.mean:.0f}" if seconds else "–",
     ]
 
@@ -152,6 +155,7 @@ def list_run_cells(row: ResultRow) -> list[str]:
         format_percent(row.last_five_test_accuracy),
         f"{row.final_test_loss:.4f}" if row.final_test_loss is not None else "–",
         format_percent(row.final_train_accuracy),
+        format_percent(row.calibration_error),
         f"{row.seconds:.0f}",
     ]
 

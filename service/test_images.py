@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import Depends, Request
 from numpy.typing import NDArray
 
-from lab.datasets.load import ImageSet, load_dataset
+from lab.datasets.load import DATASETS, ImageSet, is_present, load_dataset
 
 
 class TestImages:
@@ -32,6 +32,10 @@ class TestImages:
                 self._sets[dataset] = load_dataset(dataset, data_dir=self._data_dir).test
         test_set = self._sets[dataset]
         return test_set.images.numpy(), test_set.labels.numpy()
+
+    def is_present(self, dataset: str) -> bool:
+        """Return whether the data set can be read without a download."""
+        return is_present(DATASETS[dataset], data_dir=self._data_dir)
 
 
 def get_test_images(request: Request) -> TestImages:
