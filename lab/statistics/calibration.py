@@ -12,7 +12,7 @@ from scipy.special import log_softmax
 
 NUM_BINS = 15
 # With every image right, the likelihood would push the temperature to 0, and every confidence to 1.
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.5, 10.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 
 
 @dataclass(frozen=True, kw_only=True)

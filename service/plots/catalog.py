@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from lab.database.tables import EpochMetric
 from lab.errors import InvalidRequestError, NotFoundError
-from lab.runs.records import ExperimentRecord
+from lab.runs.records import ExperimentRecord, RunRecord
 from service.comparison.pairs import MAX_PAIRS, compare_pairs
 from service.comparison.schemas import PairOut
 from service.comparison.scores import collect_scores, read_final_accuracies
@@ -31,6 +31,7 @@ from service.plots.groups import (
 )
 from service.plots.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plots.ranking import draw_ranking
+from service.plots.reliability import Reliability, draw_reliability
 from service.plots.verdict_matrix import Verdict, draw_verdicts
 
 Size = Literal["small", "half", "page"]
@@ -56,6 +57,7 @@ class PlotCatalog:
     """The plots of an experiment, or of its runs with some normalizations.
 
     ``read_metrics`` gives each run's recorded epochs by run id; it is called when a curve is drawn.
+    ``read_reliability`` gives the reliability of each configuration of some runs.
     ``pairs`` are the experiment's judged pairs, judged here if not given. Verdicts are corrected for all of
     the experiment's pairs, even where not all are shown. ``is_compact`` draws curves on one panel small.
 
@@ -68,11 +70,13 @@ class PlotCatalog:
         experiment: ExperimentRecord,
         *,
         read_metrics: Callable[[], Mapping[int, Sequence[EpochMetric]]],
+        read_reliability: Callable[[Sequence[RunRecord]], Sequence[Reliability]],
         pairs: Sequence[PairOut] | None = None,
         normalizations: Collection[str] | None = None,
         is_compact: bool = False,
     ) -> None:
         self._read_metrics = read_metrics
+        self._read_reliability = read_reliability
         self._judged_pairs = pairs
         self._is_compact = is_compact
         self._whole = experiment
@@ -120,6 +124,12 @@ class PlotCatalog:
         if len({config.batch_size for config in self._configs}) > 1:
             title = "Final test accuracy by batch size"
             yield Plot(name="batch-size", title=title, draw=self._draw_batch_sizes)
+        if any(run.is_completed for run in self._experiment.runs):
+            yield Plot(
+                name="reliability",
+                title="Confidence and accuracy",
+                draw=partial(self._draw_reliability, self._experiment.runs, title=self._experiment.name),
+            )
         if has_seeds:
             for place, config in enumerate(self._configs, start=1):
                 yield Plot(
@@ -135,6 +145,14 @@ class PlotCatalog:
                     title=f"{run.config.label}, seed {run.config.seed}: {quantity}",
                     draw=partial(self._draw_run, run.id, quantity),
                     size=small,
+                )
+            if run.is_completed:
+                title = f"{run.config.label}, seed {run.config.seed}: confidence and accuracy"
+                yield Plot(
+                    name=f"run-{run.id}-reliability",
+                    title=title,
+                    draw=partial(self._draw_reliability, [run], title=title),
+                    size="small",
                 )
 
     @cached_property
@@ -188,6 +206,9 @@ class PlotCatalog:
         points = make_batch_size_points(self._experiment)
         title = "Final test accuracy by batch size"
         return draw_batch_sizes(points, title=title, num_unfinished=self._num_unfinished)
+
+    def _draw_reliability(self, runs: Sequence[RunRecord], *, title: str) -> Figure:
+        return draw_reliability(self._read_reliability(runs), title=title)
 
     def _draw_configuration(self, label: str) -> Figure:
         return draw_overview([run for run in self._curves.values() if run.label == label], title=label)

@@ -12,6 +12,8 @@ from lab.runs.records import read_metrics
 from service.dependencies import DRAWING, ExperimentDep, SessionDep
 from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, respond_with_figure
 from service.plots.catalog import PlotCatalog
+from service.plots.reliability import collect_reliability
+from service.test_images import TestImagesDep
 
 router = APIRouter(prefix="/experiments/{experiment_id}/plots", tags=["plots"], dependencies=[DRAWING])
 
@@ -56,11 +58,19 @@ NormalizationsDep = Annotated[tuple[str, ...] | None, Depends(read_normalization
 
 
 def open_catalog(
-    experiment: ExperimentDep, session: SessionDep, normalizations: NormalizationsDep
+    experiment: ExperimentDep,
+    session: SessionDep,
+    test_images: TestImagesDep,
+    normalizations: NormalizationsDep,
 ) -> PlotCatalog:
     """Make the catalog of the experiment named in the path."""
     read = partial(read_metrics, session, [run.id for run in experiment.runs])
-    return PlotCatalog(experiment, read_metrics=read, normalizations=normalizations)
+    return PlotCatalog(
+        experiment,
+        read_metrics=read,
+        read_reliability=partial(collect_reliability, session, test_images),
+        normalizations=normalizations,
+    )
 
 
 CatalogDep = Annotated[PlotCatalog, Depends(open_catalog)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lab.datasets.load import DATASETS
+from lab.experiments.architecture import NUM_CLASSES
 from lab.runs.records import RunRecord
 from service.data_urls import write_png_url
 from service.predict.explanations import draw_explanation
@@ -35,6 +36,8 @@ UNSURE_BELOW_AS_IT_IS = 0.5
 # turned if another side makes it familiar and sure.
 TURN_BELOW, TURN_ABOVE = 0.6, 0.95
 MAX_TURNED_NOVELTY = 0.8
+# Confidence falls to chance between these novelties.
+DOUBT_FROM, DOUBT_TO = 0.9, 1.5
 TURNS = (90, 180, 270)
 
 ReadWeights = Callable[[RunRecord], bytes]
@@ -153,12 +156,26 @@ def _read_turned(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
 
 
 def _read_figures(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
+    answers, novelties = panel.answer(figures), panel.measure_novelty(figures)
     return [
-        _Read(figure=figure, probabilities=probabilities, novelty=float(novelty))
-        for figure, probabilities, novelty in zip(
-            figures, panel.answer(figures), panel.measure_novelty(figures), strict=True
+        _Read(
+            figure=figure,
+            probabilities=_doubt(probabilities, figure, novelty=novelty),
+            novelty=float(novelty),
         )
+        for figure, probabilities, novelty in zip(figures, answers, novelties, strict=True)
     ]
+
+
+def _doubt(
+    probabilities: NDArray[np.float32], figure: PreparedImage, *, novelty: float
+) -> NDArray[np.float32]:
+    """Mix the probabilities with chance by as much as the figure is unlike any digit."""
+    if not figure.is_framed:
+        return probabilities
+    share = 1.0 if figure.is_solid else np.clip((novelty - DOUBT_FROM) / (DOUBT_TO - DOUBT_FROM), 0, 1)
+    doubted: NDArray[np.float32] = (1 - share) * probabilities + share / NUM_CLASSES
+    return doubted
 
 
 def _turn(figure: PreparedImage, *, degrees: int) -> PreparedImage:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
 from service.mistakes.answers import Answers, read_answers
 from service.plots.catalog import PlotCatalog
+from service.plots.reliability import collect_reliability
 from service.report.repeat_request import find_repeating_request
 from service.results.configurations import ConfigurationResult, summarize_configurations
 from service.results.runs import ResultRow, summarize_run
@@ -100,6 +102,7 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
         return PlotCatalog(
             experiment,
             read_metrics=lambda: metrics,
+            read_reliability=partial(collect_reliability, session, test_images),
             pairs=comparison.pairs if comparison else None,
             normalizations=normalizations,
             is_compact=len(experiment.configurations) <= MOST_SMALL_LINES,

@@ -14,8 +14,9 @@ class ResultRow:
 
     ``best_test_accuracy`` was picked on the test set and is optimistic; ``test_accuracy_at_best_validation``
     was not, and is None where no images were held out. ``last_five_test_accuracy`` is the mean over the
-    last five epochs, or those there are; ``last_five_sd`` their standard deviation (n − 1), None of fewer. ``calibration_error`` is
-    the expected calibration error of a completed run, ``calibrated_error`` that after temperature scaling.
+    last five epochs, or those there are; ``last_five_sd`` their standard deviation (n − 1), None of fewer.
+    ``calibration_error`` is a completed run's expected calibration error on the test images, 0–1, and
+    ``calibrated_error`` that after temperature scaling.
     """
 
     run_id: int
