@@ -125,6 +125,8 @@ def answer_pictures(
 ) -> list[PredictionOut]:
     """Answer each picture; all are read by a network at once."""
     figures = [figure for picture in pictures for figure in picture.figures]
+    if not figures:
+        return []
     read = _read_turned(figures, panel)
     places = np.cumsum([0, *(len(picture.figures) for picture in pictures)])
     first = [read[place].figure for place in places[:-1]]

@@ -88,8 +88,8 @@ def read_numbers(values: Any) -> NDArray[Any]:
     """
     try:
         array = np.asarray(values)
-    except ValueError:
-        array = np.empty(0)
+    except ValueError as error:
+        raise InvalidImageError(WRONG_PIXELS) from error
     # Strings, booleans and integers past 64 bits have other kinds.
     if array.dtype.kind not in "iuf":
         raise InvalidImageError(WRONG_PIXELS)

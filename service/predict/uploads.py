@@ -17,6 +17,7 @@ from lab.datasets.coarse_digits import coarsen
 from lab.errors import InvalidImageError, LabError
 from service.predict.preparation import (
     MAX_BATCH,
+    NUM_PIXELS,
     PreparedImage,
     PreparedPicture,
     is_batch,
@@ -162,7 +163,7 @@ def _split_pixels(values: Any) -> dict[str, Any]:
 
 def _is_picture(item: Any) -> bool:
     try:
-        return not is_batch(read_numbers([item]))
+        return read_numbers(item).size == NUM_PIXELS
     except InvalidImageError:
         return False
 

@@ -43,9 +43,9 @@ def damage(files: list[bytes], generator: np.random.Generator) -> Iterator[bytes
     """Yield files with bytes changed, cut out, repeated or cut off, without end."""
     while True:
         data = bytearray(files[int(generator.integers(len(files)))])
-        for _ in range(int(generator.integers(1, 9))):
-            # Headers are short: half of the damage goes there.
-            reach = min(64, len(data)) if generator.random() < 0.5 else len(data)
+        for _ in range(int(generator.integers(1, 4))):
+            # Headers are short: a third of the damage goes there.
+            reach = min(64, len(data)) if generator.random() < 0.3 else len(data)
             place = int(generator.integers(reach))
             kind = int(generator.integers(5))
             if kind == 0:
