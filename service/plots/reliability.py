@@ -27,7 +27,6 @@ class Reliability:
 
     label: str
     normalization: str
-    num_runs: int
     raw: Sequence[ReliabilityBin]
     calibrated: Sequence[ReliabilityBin]
     error: float
@@ -59,7 +58,6 @@ def collect_reliability(
             Reliability(
                 label=label,
                 normalization=own[0].config.normalization,
-                num_runs=len(own),
                 raw=_merge(bins),
                 calibrated=_merge(calibrated[label]),
                 error=float(np.mean([calibrations[run.id].error for run in own])),

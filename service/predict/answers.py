@@ -143,6 +143,12 @@ def answer_pictures(
     ]
 
 
+def turn_upright(figure: PreparedImage, panel: Panel) -> PreparedImage:
+    """The figure as it is read: turned, if it is familiar and sure only on its side or upside down."""
+    (read,) = _read_turned([figure], panel)
+    return read.figure
+
+
 def _read_turned(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
     """Read the figures; one that is familiar and sure only on its side or upside down is turned."""
     read = _read_figures(figures, panel)

@@ -18,6 +18,8 @@ DRAFT_MEGAPIXELS = 2
 WORKING_SIZE = 512
 DEPTHS = (255, 1023, 4095, 16_383, 65_535)
 """Greatest values of 8, 10, 12, 14 and 16 bits."""
+# The EXIF tag, and its values that turn the picture by 90 degrees.
+ORIENTATION, TURNED_ORIENTATIONS = 0x0112, (5, 6, 7, 8)
 # Grey that spreads less is given up for the colour axis that spreads at least twice as much.
 MIN_GRAY_SPREAD = 0.25
 MIN_COLOR_SPREAD = 0.1
@@ -65,9 +67,11 @@ def decode_picture(data: bytes) -> DecodedPicture:
     if getattr(picture, "is_animated", False) and picture.format != "MPO":
         warnings.append("The file has several pictures; the first is read.")
     try:
+        width, height = picture.size
+        if picture.getexif().get(ORIENTATION, 1) in TURNED_ORIENTATIONS:
+            width, height = height, width
         _load(picture)
         upright = ImageOps.exif_transpose(picture)
-        width, height = upright.size
         gray = _to_gray(upright, steps)
     except InvalidImageError:
         raise
@@ -142,12 +146,14 @@ def _to_gray(picture: Image.Image, steps: list[str]) -> Gray:
 
 
 def _scale_depth(picture: Image.Image) -> Gray:
-    """Scale integers past 8 bits by the depth that their maximum shows, and floats by theirs."""
+    """Scale integers by the depth that their maximum shows, and floats past 1 by their maximum."""
     values = np.nan_to_num(np.asarray(picture).astype(np.float32), posinf=0, neginf=0)
     values -= min(0.0, float(values.min()))
     highest = float(values.max())
-    if highest > 1 or picture.mode != "F":
-        values /= next((depth for depth in DEPTHS if highest <= depth), max(highest, 1.0))
+    if picture.mode == "F":
+        values /= max(highest, 1.0)
+    else:
+        values /= next((depth for depth in DEPTHS if highest <= depth), highest)
     small = Image.fromarray(values)
     small.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     return np.asarray(small)

@@ -9,7 +9,14 @@ from lab.datasets.load import DATASETS
 from lab.errors import InvalidImageError, LabError, NoTrainedModelError
 from lab.runs.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.dependencies import SessionDep
-from service.predict.answers import Panel, answer_pictures, view_preprocessing, view_reading, warn_of_run
+from service.predict.answers import (
+    Panel,
+    answer_pictures,
+    turn_upright,
+    view_preprocessing,
+    view_reading,
+    warn_of_run,
+)
 from service.predict.explanations import compute_saliency
 from service.predict.novelty import NoveltyDetectorsDep
 from service.predict.predictor import PredictorDep, keep_best_per_configuration, rank_runs, scale_pixels
@@ -35,9 +42,8 @@ def predict(
     configuration, known by its label, answers alone; with `models=experiment` all runs of the experiment
     answer together.
     """
-    runs = _select_runs(session, upload.options)
     panel = Panel(
-        runs=runs,
+        runs=_select_runs(session, upload.options),
         is_ensemble=upload.options.models == "experiment",
         predictor=predictor,
         detectors=detectors,
@@ -58,7 +64,9 @@ def predict(
 
 
 @router.post("/predict/saliency", openapi_extra=BODY_SCHEMA)
-def explain_prediction(upload: PreparedDep, predictor: PredictorDep, session: SessionDep) -> SaliencyOut:
+def explain_prediction(
+    upload: PreparedDep, predictor: PredictorDep, detectors: NoveltyDetectorsDep, session: SessionDep
+) -> SaliencyOut:
     """Show which pixels a run's prediction rests on; the body is that of `/predict`, with one picture.
 
     The run named by `run_id` is asked, or else the best of those that `/predict` would ask.
@@ -67,11 +75,17 @@ def explain_prediction(upload: PreparedDep, predictor: PredictorDep, session: Se
     if upload.is_batch or isinstance(picture, LabError):
         raise InvalidImageError("Send one picture; POST /predict with explain=saliency takes several.")
     run = _select_runs(session, upload.options)[0]
-    prepared = fit_to_dataset(picture.figures[0], dataset=run.config.dataset)
-    find_weights = partial(read_weights, session, run)
-    probabilities = predictor.read(prepared.pixels[None], run, read_weights=find_weights)[0]
-    reading = view_reading(run, probabilities)
-    network = predictor.find_network(run, read_weights=find_weights)
+    panel = Panel(
+        runs=[run],
+        is_ensemble=False,
+        predictor=predictor,
+        detectors=detectors,
+        read_weights=partial(read_weights, session),
+    )
+    figure = turn_upright(picture.figures[0], panel)
+    prepared = fit_to_dataset(figure, dataset=run.config.dataset)
+    reading = view_reading(run, panel.read([figure], run)[0])
+    network = panel.find_network()
     saliency = compute_saliency(network, scale_pixels(prepared.pixels), digit=reading.digit)
     return SaliencyOut(
         **reading.model_dump(),

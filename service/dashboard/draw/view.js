@@ -187,7 +187,7 @@ class Desk {
       fill(this.state);
       fill(this.warnings, answer.warnings.map((sentence) => el("p", { class: "quiet" }, sentence)));
       this.cards.show(answer.models);
-      this.#showConsensus(answer.models, isLifted);
+      this.#showConsensus(answer, isLifted);
       if (this.#explained === null) await this.networkInput.show(answer.preprocessing);
       else await this.#showSaliency(signal);
     } catch (error) {
@@ -203,9 +203,8 @@ class Desk {
     return form;
   }
 
-  #showConsensus(models, isLifted) {
-    const { value, number } = findMostFrequent(models.map(({ class_name: name }) => name));
-    const words = `predicted by ${number} of ${count(models.length, "configuration")}`;
+  #showConsensus(answer, isLifted) {
+    const { value, words } = summarize(answer);
     fill(this.consensus, el("strong", { class: "digit" }, value), el("span", { class: "quiet" }, words));
     this.consensus.hidden = false;
     if (isLifted) announce(`${value}, ${words}.`);
@@ -235,6 +234,18 @@ class Desk {
     if (error.code !== "no_trained_model") return;
     this.state.append(el("p", {}, el("a", { href: "#/new" }, "Queue an experiment")));
   }
+}
+
+/** The answer in short: what stands large, and the words beside it. */
+function summarize({ models, figures, is_digit: isDigit, is_unsure: isUnsure }) {
+  if (figures.length > 1) {
+    const value = figures.map(({ class_name: name }) => name).join(" ");
+    return { value, words: `${figures.length} figures, line by line; below, the first` };
+  }
+  const { value, number } = findMostFrequent(models.map(({ class_name: name }) => name));
+  if (!isDigit) return { value: "?", words: `probably no digit; nearest is ${value}` };
+  const words = `predicted by ${number} of ${count(models.length, "configuration")}`;
+  return { value, words: isUnsure ? `${words}, but unsure` : words };
 }
 
 function describeExperiment({ id, name, dataset }) {

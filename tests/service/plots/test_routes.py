@@ -22,7 +22,10 @@ def test_every_plot_in_the_index_is_a_picture(trained_client: TestClient) -> Non
         "test-loss",
         "ranking",
         "verdicts",
-        *(f"run-{run_id}-{quantity}" for run_id in (1, 2, 3) for quantity in ("accuracy", "loss")),
+        "reliability",
+        *(f"run-1-{quantity}" for quantity in ("accuracy", "loss", "reliability")),
+        *(f"run-2-{quantity}" for quantity in ("accuracy", "loss", "reliability")),
+        *(f"run-3-{quantity}" for quantity in ("accuracy", "loss")),
     ]
     for plot in plots:
         response = trained_client.get(plot["url"])
@@ -56,6 +59,7 @@ def test_leaves_normalizations_out(trained_client: TestClient) -> None:
     assert [plot["name"] for plot in index if plot["name"].startswith("run-")] == [
         "run-1-accuracy",
         "run-1-loss",
+        "run-1-reliability",
     ]
     assert all("normalizations=batch" in plot["url"] for plot in index)
 
