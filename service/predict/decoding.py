@@ -64,9 +64,10 @@ def decode_picture(data: bytes) -> DecodedPicture:
     picture = _open(data)
     steps = [f"read {picture.format} of {picture.width}×{picture.height}"]
     warnings = []
-    if getattr(picture, "is_animated", False) and picture.format != "MPO":
-        warnings.append("The file has several pictures; the first is read.")
     try:
+        # A telephone's MPO has a preview of itself.
+        if getattr(picture, "is_animated", False) and picture.format != "MPO":
+            warnings.append("The file has several pictures; the first is read.")
         width, height = picture.size
         if picture.getexif().get(ORIENTATION, 1) in TURNED_ORIENTATIONS:
             width, height = height, width

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from numpy.typing import NDArray
 from torch import nn
 
+from lab.datasets.load import DATASETS
 from lab.datasets.pixels import normalize_pixels
 from service.predict.predictor import scale_pixels
 from service.test_images import TestImages
@@ -108,13 +109,16 @@ class NoveltyDetectors:
         self._fitting = threading.Lock()
 
     def find(self, run_id: int, *, dataset: str, network: nn.Sequential) -> NoveltyDetector | None:
-        """The detector of a run; None where its data set's files are not on this machine."""
+        """The detector of a run; None where its data set is not on this machine or has too few test images.
+
+        Fitted to the 360 test images of the embedded digits, it would call half of all other hands novel.
+        """
         with self._fitting:
             if run_id not in self._detectors:
-                if not self._test_images.is_present(dataset):
+                count = NUM_FITTED + NUM_HELD_OUT
+                if DATASETS[dataset].test_size < count or not self._test_images.is_present(dataset):
                     return None
                 images, labels = self._test_images.read(dataset)
-                count = NUM_FITTED + NUM_HELD_OUT
                 self._detectors[run_id] = fit_detector(network, images[:count], labels[:count])
             self._detectors.move_to_end(run_id)
             if len(self._detectors) > MAX_CACHED_DETECTORS:

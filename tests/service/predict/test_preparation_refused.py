@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from lab.errors import InvalidImageError, LabError, TooLargeError
 from service.predict.decoding import FORMATS
 from service.predict.preparation import prepare_picture, prepare_pixels
+from tests.pictures.fuzz import damage, make_files
 
 MAGIC = [
     b"",
@@ -169,6 +170,22 @@ class TestPixels:
     def test_any_json_is_refused(self, values: Any) -> None:
         with pytest.raises(InvalidImageError):
             prepare_pixels(values)
+
+
+def test_files_damaged_at_random_are_read_or_refused() -> None:
+    damaged = damage(make_files(), np.random.default_rng(1))
+    for _ in range(1_500):
+        with contextlib.suppress(LabError):
+            prepare_picture(next(damaged))
+
+
+def test_animation_may_break_off_anywhere() -> None:
+    picture = Image.open(io.BytesIO(encode_digit("GIF")))
+    file = io.BytesIO()
+    picture.save(file, "GIF", save_all=True, append_images=[picture.rotate(90)])
+    for length in range(len(file.getvalue())):
+        with contextlib.suppress(LabError):
+            prepare_picture(file.getvalue()[:length])
 
 
 def test_colour_mode_that_cannot_be_converted_is_refused() -> None:
