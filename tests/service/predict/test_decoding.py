@@ -101,3 +101,11 @@ def test_photo_of_48_megapixels_is_decoded_small() -> None:
 def test_larger_jpeg_is_refused() -> None:
     with pytest.raises(TooLargeError, match="at most 64 million pixels"):
         decode_picture(encode(Image.new("L", (9000, 8000)), "JPEG", quality=10))
+
+
+@pytest.mark.parametrize("size", [(12_000, 3), (3, 12_000)])
+def test_deep_pictures_of_any_proportion(size: tuple[int, int]) -> None:
+    stripe = np.full(size, 60_000, dtype=np.uint16)
+    stripe[5_000:6_000] = 0
+
+    assert decode_picture(encode(Image.fromarray(stripe))).width == size[1]
