@@ -1,20 +1,16 @@
-"""Answers to prepared pictures: who predicts, what each figure is read as, and how far to trust it."""
+"""Answers to prepared pictures, with their warnings."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
 
 from lab.datasets.load import DATASETS
-from lab.experiments.architecture import NUM_CLASSES
 from lab.runs.records import RunRecord
 from service.data_urls import write_png_url
 from service.predict.explanations import draw_explanation
-from service.predict.novelty import NoveltyDetectors
-from service.predict.predictor import Predictor, Probabilities, scale_pixels
+from service.predict.panel import Panel, Read, read_figures
+from service.predict.predictor import scale_pixels
 from service.predict.preparation import PreparedImage, PreparedPicture
 from service.predict.requests import PredictionOptions
 from service.predict.schemas import (
@@ -28,97 +24,6 @@ from service.predict.schemas import (
 )
 from service.predict.uploads import fit_to_dataset
 
-# Chosen on generated pictures, see docs/predict.md.
-UNSURE_BELOW = 0.8
-# A picture like the training images is doubted as those are.
-UNSURE_BELOW_AS_IT_IS = 0.5
-# Novelty 1 is the limit of what is like the training images. A figure beyond it, or less sure than this, is
-# turned if another side makes it familiar and sure.
-TURN_BELOW, TURN_ABOVE = 0.6, 0.95
-MAX_TURNED_NOVELTY = 0.8
-# Confidence falls to chance between these novelties.
-DOUBT_FROM, DOUBT_TO = 0.9, 1.5
-TURNS = (90, 180, 270)
-
-ReadWeights = Callable[[RunRecord], bytes]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Panel:
-    """The runs that predict, the best first, with how to read their weights; it gives the answer.
-
-    If ``is_ensemble``, the answer is the mean of all; else it is the best one's.
-    """
-
-    runs: Sequence[RunRecord]
-    is_ensemble: bool
-    predictor: Predictor
-    detectors: NoveltyDetectors
-    read_weights: ReadWeights
-
-    @property
-    def answering(self) -> Sequence[RunRecord]:
-        """The runs that give the answer."""
-        return self.runs if self.is_ensemble else self.runs[:1]
-
-    def read(self, figures: Sequence[PreparedImage], run: RunRecord) -> Probabilities:
-        """One run's probabilities (N, 10) of the figures."""
-        pixels = [fit_to_dataset(figure, dataset=run.config.dataset).pixels for figure in figures]
-        return self.predictor.read(np.stack(pixels), run, read_weights=partial(self.read_weights, run))
-
-    def answer(self, figures: Sequence[PreparedImage]) -> Probabilities:
-        """The answer's probabilities (N, 10) of the figures."""
-        answers: Probabilities = np.mean([self.read(figures, run) for run in self.answering], axis=0)
-        return answers
-
-    def find_network(self) -> nn.Sequential:
-        """The best run's network."""
-        best = self.runs[0]
-        return self.predictor.find_network(best, read_weights=partial(self.read_weights, best))
-
-    def measure_novelty(self, figures: Sequence[PreparedImage]) -> NDArray[np.float64]:
-        """The figures' novelty (N,) to the best run; 0 where its data set is not on this machine."""
-        best = self.runs[0]
-        dataset = best.config.dataset
-        detector = self.detectors.find(best.id, dataset=dataset, network=self.find_network())
-        if detector is None:
-            return np.zeros(len(figures))
-        return detector.measure(np.stack([fit_to_dataset(one, dataset=dataset).pixels for one in figures]))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Read:
-    """A figure as it was read, after a clockwise turn of ``turned_degrees``."""
-
-    figure: PreparedImage
-    probabilities: NDArray[np.float32]
-    novelty: float
-    turned_degrees: int = 0
-
-    @property
-    def digit(self) -> int:
-        return int(self.probabilities.argmax())
-
-    @property
-    def confidence(self) -> float:
-        return float(self.probabilities.max())
-
-    @property
-    def is_digit(self) -> bool:
-        # Some of the training images themselves are odd.
-        is_novel = self.figure.is_framed and self.novelty > 1
-        return not (self.figure.is_solid or is_novel)
-
-    @property
-    def is_unsure(self) -> bool:
-        threshold = UNSURE_BELOW if self.figure.is_framed else UNSURE_BELOW_AS_IT_IS
-        return self.confidence < threshold or not self.is_digit
-
-    @property
-    def may_be_turned(self) -> bool:
-        is_written = self.figure.is_framed and not self.figure.is_solid
-        return is_written and (self.novelty > 1 or self.confidence < TURN_BELOW)
-
 
 def answer_pictures(
     pictures: Sequence[PreparedPicture], panel: Panel, *, options: PredictionOptions
@@ -127,7 +32,7 @@ def answer_pictures(
     figures = [figure for picture in pictures for figure in picture.figures]
     if not figures:
         return []
-    read = _read_turned(figures, panel)
+    read = read_figures(figures, panel)
     places = np.cumsum([0, *(len(picture.figures) for picture in pictures)])
     first = [read[place].figure for place in places[:-1]]
     by_run = [panel.read(first, run) for run in panel.runs]
@@ -143,57 +48,9 @@ def answer_pictures(
     ]
 
 
-def turn_upright(figure: PreparedImage, panel: Panel) -> PreparedImage:
-    """The figure as it is read: turned, if it is familiar and sure only on its side or upside down."""
-    (read,) = _read_turned([figure], panel)
-    return read.figure
-
-
-def _read_turned(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
-    """Read the figures; one that is familiar and sure only on its side or upside down is turned."""
-    read = _read_figures(figures, panel)
-    doubtful = [place for place, one in enumerate(read) if one.may_be_turned]
-    if not doubtful:
-        return read
-    for degrees in TURNS:
-        turned = [_turn(figures[place], degrees=degrees) for place in doubtful]
-        for place, one in zip(doubtful, _read_figures(turned, panel), strict=True):
-            if one.confidence > TURN_ABOVE and one.novelty < min(MAX_TURNED_NOVELTY, read[place].novelty):
-                read[place] = replace(one, turned_degrees=degrees)
-    return read
-
-
-def _read_figures(figures: Sequence[PreparedImage], panel: Panel) -> list[_Read]:
-    answers, novelties = panel.answer(figures), panel.measure_novelty(figures)
-    return [
-        _Read(
-            figure=figure,
-            probabilities=_doubt(probabilities, figure, novelty=novelty),
-            novelty=float(novelty),
-        )
-        for figure, probabilities, novelty in zip(figures, answers, novelties, strict=True)
-    ]
-
-
-def _doubt(
-    probabilities: NDArray[np.float32], figure: PreparedImage, *, novelty: float
-) -> NDArray[np.float32]:
-    """Mix the probabilities with chance by as much as the figure is unlike any digit."""
-    if not figure.is_framed:
-        return probabilities
-    share = 1.0 if figure.is_solid else np.clip((novelty - DOUBT_FROM) / (DOUBT_TO - DOUBT_FROM), 0, 1)
-    doubted: NDArray[np.float32] = (1 - share) * probabilities + share / NUM_CLASSES
-    return doubted
-
-
-def _turn(figure: PreparedImage, *, degrees: int) -> PreparedImage:
-    pixels = np.ascontiguousarray(np.rot90(figure.pixels, -degrees // 90))
-    return replace(figure, pixels=pixels, steps=[*figure.steps, f"turned clockwise by {degrees}°"])
-
-
 def _write_answer(
     picture: PreparedPicture,
-    read: Sequence[_Read],
+    read: Sequence[Read],
     by_run: Sequence[NDArray[np.float32]],
     panel: Panel,
     *,
@@ -235,7 +92,7 @@ def _write_answer(
     )
 
 
-def _view_figure(read: _Read, names: Sequence[str]) -> FigureReading:
+def _view_figure(read: Read, names: Sequence[str]) -> FigureReading:
     box = read.figure.box
     return FigureReading(
         digit=read.digit,
@@ -249,7 +106,7 @@ def _view_figure(read: _Read, names: Sequence[str]) -> FigureReading:
     )
 
 
-def _warn_of_figure(read: _Read) -> list[str]:
+def _warn_of_figure(read: Read) -> list[str]:
     if read.figure.is_solid:
         return ["This is a filled shape, not a digit written with a pen."]
     if not read.is_digit:

@@ -109,14 +109,16 @@ class NoveltyDetectors:
         self._fitting = threading.Lock()
 
     def find(self, run_id: int, *, dataset: str, network: nn.Sequential) -> NoveltyDetector | None:
-        """The detector of a run; None where its data set is not on this machine or has too few test images.
+        """The detector of a run on digits; None where its data set is absent or has too few test images.
 
         Fitted to the 360 test images of the embedded digits, it would call half of all other hands novel.
         """
         with self._fitting:
             if run_id not in self._detectors:
                 count = NUM_FITTED + NUM_HELD_OUT
-                if DATASETS[dataset].test_size < count or not self._test_images.is_present(dataset):
+                info = DATASETS[dataset]
+                is_enough = info.shows_digits and info.test_size >= count
+                if not is_enough or not self._test_images.is_present(dataset):
                     return None
                 images, labels = self._test_images.read(dataset)
                 self._detectors[run_id] = fit_detector(network, images[:count], labels[:count])

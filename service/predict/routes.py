@@ -9,16 +9,10 @@ from lab.datasets.load import DATASETS
 from lab.errors import InvalidImageError, LabError, NoTrainedModelError
 from lab.runs.records import RunRecord, list_completed_runs, read_experiment, read_run, read_weights
 from service.dependencies import SessionDep
-from service.predict.answers import (
-    Panel,
-    answer_pictures,
-    turn_upright,
-    view_preprocessing,
-    view_reading,
-    warn_of_run,
-)
+from service.predict.answers import answer_pictures, view_preprocessing, view_reading, warn_of_run
 from service.predict.explanations import compute_saliency
 from service.predict.novelty import NoveltyDetectorsDep
+from service.predict.panel import Panel, turn_upright
 from service.predict.predictor import PredictorDep, keep_best_per_configuration, rank_runs, scale_pixels
 from service.predict.preparation import PreparedPicture
 from service.predict.requests import PredictionOptions

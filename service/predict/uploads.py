@@ -66,7 +66,6 @@ BODY_SCHEMA: dict[str, Any] = {
 class Sent:
     """One picture as it was sent: a file's bytes, base64, or numbers."""
 
-    name: str | None = None
     content: Any
 
 
@@ -84,7 +83,6 @@ class PreparedUpload:
     """Each picture prepared, or the error that says why it cannot be."""
 
     pictures: list[PreparedPicture | LabError]
-    names: list[str | None]
     is_batch: bool
     options: PredictionOptions
 
@@ -127,7 +125,7 @@ async def _read_form(request: Request, query: dict[str, str]) -> Upload:
     if not files:
         raise InvalidImageError("The form has no file in its field 'file'; send the picture there.")
     _check_batch(len(files))
-    pictures = [Sent(name=file.filename, content=await file.read()) for file in files]
+    pictures = [Sent(content=await file.read()) for file in files]
     return Upload(pictures=pictures, is_batch=len(pictures) > 1, options=options)
 
 
@@ -191,8 +189,7 @@ def prepare_upload(upload: UploadDep) -> PreparedUpload:
             if not upload.is_batch:
                 raise
             prepared.append(error)
-    names = [sent.name for sent in upload.pictures]
-    return PreparedUpload(pictures=prepared, names=names, is_batch=upload.is_batch, options=upload.options)
+    return PreparedUpload(pictures=prepared, is_batch=upload.is_batch, options=upload.options)
 
 
 # Outside the transaction: a photo takes longer to prepare than a connection should be held.

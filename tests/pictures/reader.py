@@ -7,8 +7,9 @@ from pathlib import Path
 from lab.experiments.configs import RunConfig
 from lab.runs.records import RunRecord
 from lab.statistics.calibration import Calibration
-from service.predict.answers import Panel, answer_pictures
+from service.predict.answers import answer_pictures
 from service.predict.novelty import NoveltyDetectors
+from service.predict.panel import Panel
 from service.predict.predictor import Predictor
 from service.predict.preparation import prepare_picture
 from service.predict.requests import PredictionOptions
