@@ -131,7 +131,7 @@ def _measure_sides(gray: Gray) -> tuple[float, float]:
     Surroundings are local medians, of which strokes are the minority; deviations are in parts of the light.
     """
     small = _resize(gray, MEDIAN_SIZE)
-    surroundings = ndimage.median_filter(small, MEDIAN_WINDOW)
+    surroundings = ndimage.median_filter(small, _fit_window(MEDIAN_WINDOW, MEDIAN_SIZE, small))
     dark = _measure_strength(small, surroundings, is_dark=True)
     light = _measure_strength(small, surroundings, is_dark=False)
     return float((dark**2).sum()), float((light**2).sum())
@@ -140,10 +140,11 @@ def _measure_sides(gray: Gray) -> tuple[float, float]:
 def _estimate_paper(gray: Gray, *, is_dark: bool) -> Gray:
     """The paper without ink: strokes narrower than the window closed (or opened, if light), and blurred."""
     fill = ndimage.grey_closing if is_dark else ndimage.grey_opening
-    filled = fill(ndimage.median_filter(gray, 3), PAPER_WINDOW)
+    window = _fit_window(PAPER_WINDOW, PAPER_SIZE, gray)
+    filled = fill(ndimage.median_filter(gray, 3), window)
     # Beside a sheet's edge, what is no paper must not be brightened by it.
     limit = np.minimum if is_dark else np.maximum
-    paper: Gray = limit(ndimage.gaussian_filter(filled, PAPER_WINDOW / 6), filled)
+    paper: Gray = limit(ndimage.gaussian_filter(filled, window / 6), filled)
     return paper
 
 
@@ -176,6 +177,12 @@ def _resize(gray: Gray, size: int) -> NDArray[np.float32]:
     picture = Image.fromarray(gray.astype(np.float32))
     picture.thumbnail((size, size), Image.Resampling.BOX)
     return np.asarray(picture)
+
+
+def _fit_window(window: int, size: int, gray: Gray) -> int:
+    """The window for a picture smaller than ``size``, in proportion and odd."""
+    side: int = max(gray.shape)
+    return 2 * round(window * side / size / 2 - 0.5) + 1
 
 
 def _cut_border(levels: NDArray[Number]) -> NDArray[Number]:

@@ -55,6 +55,9 @@ CHANGES: dict[str, Callable[[Levels], bytes]] = {
     "padded": lambda levels: encode(to_bytes(np.pad(levels, 200, constant_values=1))),
     "framed": lambda levels: encode(to_bytes(np.pad(levels, 14))),
     "under a gradient": lambda levels: encode(to_bytes(add_gradient(levels)), "JPEG", quality=90),
+    "small under a gradient": lambda levels: encode(
+        Image.fromarray(to_bytes(add_gradient(levels))).resize((64, 64), Image.Resampling.BOX), "JPEG"
+    ),
     "JPEG of quality 30": lambda levels: encode(to_bytes(levels), "JPEG", quality=30),
     "faint": lambda levels: encode(to_bytes(0.75 + 0.2 * levels)),
     "on middle grey": lambda levels: encode(to_bytes(0.12 + 0.38 * levels)),
