@@ -139,21 +139,25 @@ class PlotCatalog:
                     size="half",
                 )
         for run in self._experiment.runs:
-            for quantity in get_args(Quantity):
-                yield Plot(
-                    name=f"run-{run.id}-{quantity}",
-                    title=f"{run.config.label}, seed {run.config.seed}: {quantity}",
-                    draw=partial(self._draw_run, run.id, quantity),
-                    size=small,
-                )
-            if run.is_completed:
-                title = f"{run.config.label}, seed {run.config.seed}: confidence and accuracy"
-                yield Plot(
-                    name=f"run-{run.id}-reliability",
-                    title=title,
-                    draw=partial(self._draw_reliability, [run], title=title),
-                    size="small",
-                )
+            yield from self._list_run_plots(run, size=small)
+
+    def _list_run_plots(self, run: RunRecord, *, size: Size) -> Iterator[Plot]:
+        name = f"{run.config.label}, seed {run.config.seed}"
+        for quantity in get_args(Quantity):
+            yield Plot(
+                name=f"run-{run.id}-{quantity}",
+                title=f"{name}: {quantity}",
+                draw=partial(self._draw_run, run.id, quantity),
+                size=size,
+            )
+        if run.is_completed:
+            title = f"{name}: confidence and accuracy"
+            yield Plot(
+                name=f"run-{run.id}-reliability",
+                title=title,
+                draw=partial(self._draw_reliability, [run], title=title),
+                size=size,
+            )
 
     @cached_property
     def _curves(self) -> dict[int, RunCurves]:

@@ -12,7 +12,7 @@ from service.predict.explanations import draw_explanation
 from service.predict.panel import Panel, Read, read_figures
 from service.predict.predictor import scale_pixels
 from service.predict.preparation import PreparedImage, PreparedPicture
-from service.predict.requests import PredictionOptions
+from service.predict.requests import Explanation, PredictionOptions
 from service.predict.schemas import (
     BoxOut,
     ClassProbability,
@@ -59,13 +59,6 @@ def _write_answer(
     best, first = panel.runs[0], read[0]
     names = DATASETS[best.config.dataset].class_names
     seen = fit_to_dataset(first.figure, dataset=best.config.dataset)
-    order = np.argsort(-first.probabilities, kind="stable")
-    explanation = None
-    if options.explain is not None:
-        overlay = draw_explanation(
-            panel.find_network(), scale_pixels(seen.pixels), digit=first.digit, method=options.explain
-        )
-        explanation = ExplanationOut(method=options.explain, image=write_png_url(overlay))
     return PredictionOut(
         digit=first.digit,
         class_name=names[first.digit],
@@ -75,21 +68,28 @@ def _write_answer(
         is_unsure=first.is_unsure,
         digits=[one.digit for one in read],
         figures=[_view_figure(one, names) for one in read],
-        top=[
-            ClassProbability(
-                digit=int(place), class_name=names[place], probability=float(first.probabilities[place])
-            )
-            for place in order[: options.top_k]
-        ]
-        if options.top_k
-        else None,
+        top=_list_top(first, names, count=options.top_k) if options.top_k else None,
         models=[
             view_reading(run, probabilities) for run, probabilities in zip(panel.runs, by_run, strict=True)
         ],
-        explanation=explanation,
+        explanation=_explain(first, seen, panel, method=options.explain) if options.explain else None,
         preprocessing=view_preprocessing(seen),
         warnings=[*picture.warnings, *_warn_of_figure(first), *warn_of_run(best)],
     )
+
+
+def _list_top(read: Read, names: Sequence[str], *, count: int) -> list[ClassProbability]:
+    order = np.argsort(-read.probabilities, kind="stable")[:count]
+    return [
+        ClassProbability(digit=int(one), class_name=names[one], probability=float(read.probabilities[one]))
+        for one in order
+    ]
+
+
+def _explain(read: Read, seen: PreparedImage, panel: Panel, *, method: Explanation) -> ExplanationOut:
+    picture = scale_pixels(seen.pixels)
+    overlay = draw_explanation(panel.find_network(), picture, digit=read.digit, method=method)
+    return ExplanationOut(method=method, image=write_png_url(overlay))
 
 
 def _view_figure(read: Read, names: Sequence[str]) -> FigureReading:

@@ -61,50 +61,46 @@ def decode_picture(data: bytes) -> DecodedPicture:
     """
     if not data:
         raise InvalidImageError(f"The upload is empty; send a picture ({', '.join(FORMATS)}).")
-    picture = _open(data)
-    steps = [f"read {picture.format} of {picture.width}×{picture.height}"]
     warnings = []
     try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        steps = [f"read {picture.format} of {picture.width}×{picture.height}"]
         # A telephone's MPO has a preview of itself.
         if getattr(picture, "is_animated", False) and picture.format != "MPO":
             warnings.append("The file has several pictures; the first is read.")
         width, height = picture.size
+        _check_size(picture)
         if picture.getexif().get(ORIENTATION, 1) in TURNED_ORIENTATIONS:
             width, height = height, width
-        _load(picture)
+        if picture.width * picture.height > DRAFT_MEGAPIXELS * 1_000_000:
+            picture.draft(None, (WORKING_SIZE, WORKING_SIZE))
+        picture.load()
         upright = ImageOps.exif_transpose(picture)
-        gray = _to_gray(upright, steps)
-    except InvalidImageError:
+    except TooLargeError:
         raise
-    # Pillow's decoders raise almost anything for broken bytes.
-    except Exception as error:
-        raise _refuse(data) from error
-    return DecodedPicture(gray=gray, width=width, height=height, steps=steps, warnings=warnings)
-
-
-def _open(data: bytes) -> Image.Image:
-    try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise TooLargeError(
             f"The picture is too large; send one of at most {MAX_MEGAPIXELS} million pixels."
         ) from error
+    # Pillow's decoders raise almost anything for broken bytes.
     except Exception as error:
         raise _refuse(data) from error
-    is_jpeg = picture.format in ("JPEG", "MPO")
-    limit = MAX_JPEG_MEGAPIXELS if is_jpeg else MAX_MEGAPIXELS
+    try:
+        gray = _to_gray(upright, steps)
+    except (OSError, ValueError) as error:
+        raise InvalidImageError(
+            f"A picture of colour mode {upright.mode} cannot be read; save it as grey or RGB."
+        ) from error
+    return DecodedPicture(gray=gray, width=width, height=height, steps=steps, warnings=warnings)
+
+
+def _check_size(picture: Image.Image) -> None:
+    limit = MAX_JPEG_MEGAPIXELS if picture.format in ("JPEG", "MPO") else MAX_MEGAPIXELS
     if picture.width * picture.height > limit * 1_000_000:
         raise TooLargeError(
             f"The picture has {picture.width}×{picture.height} pixels; send one of at most {limit} million "
             "pixels."
         )
-    return picture
-
-
-def _load(picture: Image.Image) -> None:
-    if picture.width * picture.height > DRAFT_MEGAPIXELS * 1_000_000:
-        picture.draft(None, (WORKING_SIZE, WORKING_SIZE))
-    picture.load()
 
 
 def _refuse(data: bytes) -> InvalidImageError:
@@ -134,15 +130,10 @@ def _to_gray(picture: Image.Image, steps: list[str]) -> Gray:
     picture.thumbnail((WORKING_SIZE, WORKING_SIZE), Image.Resampling.BOX)
     if picture.has_transparency_data:
         return _flatten(picture, steps)
-    try:
-        gray = np.asarray(picture.convert("L"), dtype=np.float32) / 255
-        if picture.mode in ("1", "L"):
-            return gray
-        colors = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
-    except ValueError as error:
-        raise InvalidImageError(
-            f"A picture of colour mode {picture.mode} cannot be read; save it as grey or RGB."
-        ) from error
+    gray = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+    if picture.mode in ("1", "L"):
+        return gray
+    colors = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
     return _separate_colors(gray, colors, steps)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from service.predict.decoding import Gray
-from service.predict.ink import EIGHT_NEIGHBORS, Ink
+from service.predict.ink import EIGHT_NEIGHBORS, Ink, cut_border
 
 MAX_FIGURES = 32
 # In parts of the largest figure's longer side: gaps within a figure, and marks too small to be another one.
@@ -98,6 +98,8 @@ def split_figures(ink: Ink) -> list[Figure]:
     groups = [_Group(parts=frozenset({number}), box=box) for number, box in enumerate(boxes, start=1)]
     largest = max(group.box.size for group in groups)
     groups = [group for group in groups if group.box.size >= MIN_PART_SIZE * largest]
+    # On uneven paper, printed lines that hang on the border would join what they pass. On even paper, parts of
+    # a digit would be dropped if they were not joined before.
     if not ink.is_even:
         groups = _drop_border(groups, labels, is_even=ink.is_even)
     groups = _join_near(groups, labels)
@@ -123,11 +125,11 @@ def _label_largest(is_ink: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 
 def _drop_border(groups: list[_Group], labels: NDArray[np.int32], *, is_even: bool) -> list[_Group]:
-    """Drop what hangs on the border, unless the picture is cut to the ink or nothing else is large enough."""
+    """Drop parts on the border, unless the picture is cut to the ink or nothing else is large enough."""
     height, width = labels.shape
     everything = reduce(Box.join, (group.box for group in groups))
     is_cut_out = everything == Box(left=0, top=0, right=width, bottom=height)
-    if is_even and is_cut_out and _measure_contact(labels) < MAX_CONTACT:
+    if is_even and is_cut_out and (cut_border(labels) > 0).mean() < MAX_CONTACT:
         return groups
     inner = [
         group
@@ -204,9 +206,3 @@ def _join(first: _Group, second: _Group) -> _Group:
 def _to_box(slices: tuple[slice, slice]) -> Box:
     rows, columns = slices
     return Box(left=columns.start, top=rows.start, right=columns.stop, bottom=rows.stop)
-
-
-def _measure_contact(labels: NDArray[np.int32]) -> float:
-    """The part of the border that is ink."""
-    border = np.concatenate((labels[0], labels[-1], labels[:, 0], labels[:, -1]))
-    return float((border > 0).mean())

@@ -77,7 +77,7 @@ def _subtract_even_paper(gray: Gray) -> Ink:
 
     ``is_even`` tells whether that was right: the border shows paper, and at most strokes that touch it.
     """
-    ground = float(np.median(_cut_border(gray)))
+    ground = float(np.median(cut_border(gray)))
     # A single speck of noise must not decide.
     smooth = ndimage.gaussian_filter(gray, 0.8) if max(gray.shape) > 64 else gray
     is_dark = ground - float(smooth.min()) > float(smooth.max()) - ground
@@ -85,12 +85,12 @@ def _subtract_even_paper(gray: Gray) -> Ink:
     paper = 1 - ground if is_dark else ground
     contrast = float(ink.max()) - paper
     stretched = (ink - paper) / max(contrast, 1e-6)
-    border = _cut_border(stretched)
+    border = cut_border(stretched)
     is_ink = border > INK_THRESHOLD
     spread = np.ptp(np.percentile(border[~is_ink], (10, 90)))
     # A stroke may touch the border with its soft edge alone.
     rim = round(RIM * max(gray.shape)) + 1
-    reached = _cut_border(ndimage.maximum_filter(stretched, 2 * rim + 1))[is_ink]
+    reached = cut_border(ndimage.maximum_filter(stretched, 2 * rim + 1))[is_ink]
     is_even = bool(spread <= MAX_EVEN_SPREAD and (not len(reached) or np.median(reached) >= MIN_BORDER_INK))
     levels: Gray = np.clip(stretched, 0, 1)
     levels[levels < INK_THRESHOLD] = 0
@@ -120,13 +120,13 @@ def _divide_by_paper(gray: Gray) -> Ink:
     # The soft edge of a stroke is part of it.
     levels = np.where(ndimage.binary_dilation(is_ink, EIGHT_NEIGHBORS), levels, 0)
     levels[levels < INK_THRESHOLD] = 0
-    if (_cut_border(levels) > 0).mean() > MIN_FRAME_CONTACT and not is_inner.any():
+    if (cut_border(levels) > 0).mean() > MIN_FRAME_CONTACT and not is_inner.any():
         raise InvalidImageError(BLANK)
     return Ink(levels=levels, contrast=pen, is_dark=is_dark, is_even=False)
 
 
 def _measure_sides(gray: Gray) -> tuple[float, float]:
-    """How much of the picture is darker, and how much brighter, than its surroundings: sums of squares.
+    """Sums of squares of what is darker, and of what is brighter, than its surroundings.
 
     Surroundings are local medians, of which strokes are the minority; deviations are in parts of the light.
     """
@@ -161,7 +161,7 @@ def _find_parts(strength: Gray) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     top = float(np.percentile(strength, PEN_PERCENTILE))
     parts, count = ndimage.label(strength > LOW_INK * top, EIGHT_NEIGHBORS)
     is_inner = np.ones(count + 1, dtype=bool)
-    is_inner[_cut_border(parts)] = False
+    is_inner[cut_border(parts)] = False
     is_inner[0] = False
     return parts, is_inner
 
@@ -185,5 +185,6 @@ def _fit_window(window: int, size: int, gray: Gray) -> int:
     return 2 * round(window * side / size / 2 - 0.5) + 1
 
 
-def _cut_border(levels: NDArray[Number]) -> NDArray[Number]:
+def cut_border(levels: NDArray[Number]) -> NDArray[Number]:
+    """The outermost rows and columns, one after the other."""
     return np.concatenate((levels[0], levels[-1], levels[:, 0], levels[:, -1]))

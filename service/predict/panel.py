@@ -136,6 +136,7 @@ def read_figures(figures: Sequence[PreparedImage], panel: Panel) -> list[Read]:
 
 
 def _read_upright(figures: Sequence[PreparedImage], panel: Panel) -> list[Read]:
+    # A shirt may be a filled shape.
     if not DATASETS[panel.runs[0].config.dataset].shows_digits:
         figures = [replace(figure, is_solid=False) for figure in figures]
     answers, novelties = panel.answer(figures), panel.measure_novelty(figures)

@@ -22,7 +22,7 @@ from lab.statistics.calibration import calibrate
 # A network takes 32 to 260 KB. With fewer than the configurations of one request, none would be reused.
 MAX_CACHED_NETWORKS = 512
 # Images whose feature maps take 40 MB.
-MAX_BATCH = 512
+IMAGES_AT_ONCE = 512
 
 
 Probabilities = NDArray[np.float32]
@@ -44,7 +44,7 @@ class Predictor:
         """
         network = self.find_network(run, read_weights=read_weights)
         with torch.inference_mode():
-            parts = scale_pixels(pixels).split(MAX_BATCH)
+            parts = scale_pixels(pixels).split(IMAGES_AT_ONCE)
             log_probabilities = torch.cat([network(normalize_pixels(part)) for part in parts]).numpy()
         temperature = run.calibration.temperature if run.calibration else 1.0
         return calibrate(log_probabilities, temperature)

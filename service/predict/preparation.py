@@ -19,6 +19,13 @@ from service.predict.ink import FAINT_CONTRAST, find_ink
 
 NUM_PIXELS = IMAGE_SIZE**2
 MAX_BATCH = 256
+PICTURE_SHAPES = (
+    (IMAGE_SIZE, IMAGE_SIZE),
+    (NUM_PIXELS,),
+    (IMAGE_SIZE, IMAGE_SIZE, 1),
+    (1, IMAGE_SIZE, IMAGE_SIZE),
+    (1, NUM_PIXELS),
+)
 # Radius of the largest disc in a figure's ink, in framed pixels: at most 6 in MNIST, 9 in a filled disc.
 MAX_STROKE_RADIUS = 7.5
 WRONG_PIXELS = (
@@ -71,7 +78,7 @@ def prepare_pixels(values: Any) -> PreparedPicture:
         InvalidImageError: another shape, other values, or nothing drawn.
     """
     array = read_numbers(values)
-    if array.size != NUM_PIXELS or array.shape not in _SHAPES:
+    if array.size != NUM_PIXELS or array.shape not in PICTURE_SHAPES:
         raise InvalidImageError(WRONG_PIXELS)
     array = array.reshape(IMAGE_SIZE, IMAGE_SIZE)
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 255:
@@ -98,16 +105,7 @@ def read_numbers(values: Any) -> NDArray[Any]:
 
 def is_batch(array: NDArray[Any]) -> bool:
     """Return whether the array holds several pictures, along its first axis."""
-    return array.shape not in _SHAPES and array.shape[1:] in _SHAPES
-
-
-_SHAPES = (
-    (IMAGE_SIZE, IMAGE_SIZE),
-    (NUM_PIXELS,),
-    (IMAGE_SIZE, IMAGE_SIZE, 1),
-    (1, IMAGE_SIZE, IMAGE_SIZE),
-    (1, NUM_PIXELS),
-)
+    return array.shape not in PICTURE_SHAPES and array.shape[1:] in PICTURE_SHAPES
 
 
 def _prepare(gray: Gray, steps: list[str]) -> PreparedPicture:

@@ -35,7 +35,7 @@ class BoxOut(BaseModel):
 
 
 class FigureReading(BaseModel):
-    """What is read of one figure of the picture."""
+    """One figure of the picture, as it was read."""
 
     digit: int
     class_name: str
@@ -57,7 +57,7 @@ class Preprocessing(BaseModel):
 
 
 class ExplanationOut(BaseModel):
-    """What the answer rests on."""
+    """A picture that explains the answer."""
 
     method: str
     image: str = Field(description="The network's input under its explanation, as a data: URL of a PNG.")
@@ -69,7 +69,8 @@ class PredictionOut(BaseModel):
     digit: int
     class_name: str
     confidence: float = Field(
-        description="Probability of `digit`, calibrated: temperature-scaled by the run's test images."
+        description="Probability of `digit`, calibrated by the run's temperature, and less the more the "
+        "figure is unlike any digit."
     )
     probabilities: list[float] = Field(description="Ten numbers that sum to 1.")
     is_digit: bool = Field(description="False for what is no digit: a filled shape, noise, a scribble.")

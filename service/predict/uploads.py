@@ -59,7 +59,7 @@ BODY_SCHEMA: dict[str, Any] = {
         },
     },
 }
-"""What ``read_upload`` takes, for OpenAPI, which cannot see it."""
+"""The body and the query of ``read_upload``, for OpenAPI, which cannot see them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from PIL import Image
 from lab.errors import LabError
 from service.predict.decoding import FORMATS
 from service.predict.preparation import prepare_picture
-from tests.pictures.kinds import encode
+from tests.pictures.hand import encode
 from tests.pictures.strokes import draw_glyph
 
 

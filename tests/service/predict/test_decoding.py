@@ -8,7 +8,7 @@ from PIL import Image, features
 from lab.errors import TooLargeError
 from service.predict.decoding import WORKING_SIZE, decode_picture
 from service.predict.preparation import prepare_picture
-from tests.pictures.kinds import encode
+from tests.pictures.hand import encode
 from tests.pictures.strokes import draw_glyph
 
 Pixels = NDArray[np.uint8]

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from lab.datasets.load import Dataset
-from tests.pictures.kinds import encode
+from tests.pictures.hand import encode
 
 pytestmark = pytest.mark.slow
 

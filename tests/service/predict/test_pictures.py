@@ -10,7 +10,8 @@ from PIL import Image
 from lab.datasets.load import DATASETS, is_present
 from tests.conftest import SHARED_DATA
 from tests.pictures import papers
-from tests.pictures.kinds import KINDS, Hand, encode, place, to_bytes
+from tests.pictures.hand import Hand, encode, place, to_bytes
+from tests.pictures.kinds import KINDS
 from tests.pictures.measure import measure_kind
 from tests.pictures.reader import read_picture
 from tests.pictures.strokes import DIGITS, draw_glyph
