@@ -98,8 +98,8 @@ def split_figures(ink: Ink) -> list[Figure]:
     groups = [_Group(parts=frozenset({number}), box=box) for number, box in enumerate(boxes, start=1)]
     largest = max(group.box.size for group in groups)
     groups = [group for group in groups if group.box.size >= MIN_PART_SIZE * largest]
-    # On uneven paper, printed lines that hang on the border would join what they pass. On even paper, parts of
-    # a digit would be dropped if they were not joined before.
+    # On uneven paper, printed lines that hang on the border would join what they pass. On even paper, a digit
+    # would lose parts that were not joined before.
     if not ink.is_even:
         groups = _drop_border(groups, labels, is_even=ink.is_even)
     groups = _join_near(groups, labels)
