@@ -8,10 +8,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import log2
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from lab.statistics.summaries import find_margin, find_sd
 
@@ -22,8 +23,8 @@ MIN_SEEDS = 6
 
 MAX_EXACT_SEEDS = 16
 NUM_RESAMPLES = 65_535
-# Sums held at once to find out what a test can find.
-MOST_AT_ONCE = 2**22
+# Beyond, the sign-flip test has as much power as the t test.
+MAX_FLIPPED_SEEDS = 10
 # Sums of the same fractions in another order differ in their last bits; they are ties all the same.
 TIE_TOLERANCE = 1e-12
 
@@ -87,17 +88,6 @@ def find_smallest_p(num_seeds: int) -> float:
     return max(min(1.0, 2.0 ** (1 - num_seeds)), 1 / (NUM_RESAMPLES + 1))
 
 
-def count_seeds_needed(num_tests: int) -> int | None:
-    """Count the seeds for which the smallest p, times ``num_tests`` as in Holm's method, is below ``LEVEL``.
-
-    None where no number does, as p does not fall below that of ``NUM_RESAMPLES`` assignments.
-    """
-    if num_tests / (NUM_RESAMPLES + 1) >= LEVEL:
-        return None
-    needed = int(np.floor(log2(2 * num_tests / LEVEL))) + 1
-    return max(MIN_SEEDS, needed)
-
-
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p values by Holm's step-down method (1979), in the order given.
 
@@ -112,38 +102,42 @@ def adjust_holm(p_values: Sequence[float]) -> list[float]:
 
 
 @lru_cache(maxsize=1_024)
-def find_detectable_effect(num_seeds: int, num_tests: int = 1) -> float | None:
-    """The d_z that the sign-flip test finds with 80 % power at level 0.05 / ``num_tests``, Holm's first step.
+def find_detectable_effect(num_seeds: int, critical_t: float) -> float | None:
+    """The effect e for which a true difference of e·sd is found with 80 % power, sd being that of a sample.
 
-    The minimal detectable effect (Bloom 1995) of the very test that decides, if differences are normal; times
-    their standard deviation it is in their unit. It is simulated, always with the same draws; beyond
-    ``MAX_EXACT_SEEDS`` the paired t test stands in, whose power is about the same there. None where so few
-    seeds find nothing, however large.
+    Found means |t| > ``critical_t`` and, up to ``MAX_FLIPPED_SEEDS`` seeds, a sign-flip p below ``LEVEL``,
+    whose few values cost power. The minimal detectable effect (Bloom 1995) of the test that decides, if
+    differences are normal; simulated, always with the same draws. The sample's sd strays from the true one:
+    the power is that of such statements on average, not that with the sample's sd taken for the truth. None
+    where so few seeds find nothing, however large.
     """
-    if num_tests * find_smallest_p(num_seeds) >= LEVEL:
+    if num_seeds < MIN_SEEDS:
         return None
-    if num_seeds > MAX_EXACT_SEEDS:
-        level = LEVEL / num_tests / 2
-        # Imported here, since it takes a second: statsmodels brings pandas.
-        from statsmodels.stats.power import TTestPower
-
-        return float(TTestPower().solve_power(None, num_seeds, level, POWER, alternative="larger"))
-    signs = list_signs(num_seeds)
-    num_draws = min(4_000, max(500, MOST_AT_ONCE // len(signs)))
-    draws = np.random.default_rng(0).standard_normal((num_draws, num_seeds))
-    num_parts = -(-num_draws * len(signs) // MOST_AT_ONCE)
+    num_draws = 4_000 if num_seeds <= MAX_FLIPPED_SEEDS else 10_000
+    generator = np.random.default_rng(0)
+    draws = generator.standard_normal((num_draws, num_seeds))
+    sds = np.sqrt(generator.chisquare(num_seeds - 1, (num_draws, 1)) / (num_seeds - 1))
+    signs = list_signs(num_seeds) if num_seeds <= MAX_FLIPPED_SEEDS else None
 
     def is_enough(effect: float) -> bool:
-        num_found = 0
-        for part in np.array_split(draws + effect, num_parts):
-            sums = np.abs(part @ signs.T)
+        samples = draws + effect * sds
+        t = np.abs(samples.mean(axis=1)) / samples.std(axis=1, ddof=1) * sqrt(num_seeds)
+        is_found = t > critical_t
+        if signs is not None:
+            sums = np.abs(samples @ signs.T)
             # The first assignment is that of the signs as they are.
-            p = (sums >= sums[:, :1] - TIE_TOLERANCE).mean(axis=1)
-            num_found += int((p * num_tests < LEVEL).sum())
-        return num_found >= POWER * num_draws
+            is_found &= (sums >= sums[:, :1] - TIE_TOLERANCE).mean(axis=1) <= LEVEL
+        return bool(is_found.mean() >= POWER)
 
-    effects = np.linspace(0, 10, 2_001)
-    return float(effects[bisect_left(effects, True, key=is_enough)])
+    effects = np.linspace(0, 20, 2_001)
+    return float(effects[min(bisect_left(effects, True, key=is_enough), len(effects) - 1)])
+
+
+def find_spread_range(num_seeds: int) -> tuple[float, float]:
+    """Factors of a sample's sd between which the true one lies, with 95 % confidence (chi-squared)."""
+    degrees = num_seeds - 1
+    low, high = stats.chi2.ppf([1 - LEVEL / 2, LEVEL / 2], degrees)
+    return sqrt(degrees / low), sqrt(degrees / high)
 
 
 @lru_cache(maxsize=8)

@@ -10,14 +10,12 @@ from sqlalchemy.orm import Session
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
 from lab.runs.records import ExperimentRecord, read_metrics
-from lab.statistics.paired import LEVEL, MIN_SEEDS, count_seeds_needed
+from lab.statistics.paired import LEVEL, MIN_SEEDS
 from lab.wording import join_words
+from service.comparison.answer import answer_all, can_show_factors, choose_margin
 from service.comparison.disagreement import count_only_correct, read_correctness
-from service.comparison.effects import compare_factors
-from service.comparison.pairs import MAX_PAIRS, compare_pairs, list_pairs
 from service.comparison.schemas import ComparisonOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
-from service.comparison.verdicts import describe_reach
 from service.results.runs import summarize_run
 from service.test_images import TestImages
 
@@ -26,17 +24,27 @@ USUAL_ACCURACY = 0.99
 
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
-    "interval": "95 % Student's t interval of the mean difference; for one pair, not corrected for many.",
+    "family": "Everything in this answer, pairs, averages, effects and interactions, is judged together: the "
+    "chance of any false “is better” is 5 % at most where the seeds’ vectors of differences are symmetric "
+    "about their means.",
     "p_value": "Two-sided sign-flip test on the mean difference, up to 16 seeds by all assignments: exact "
-    "for two configurations that are alike, and wherever differences are symmetric about 0.",
-    "p_holm": "Holm's adjustment over all tests of the same list.",
+    "for two configurations that are alike, and wherever differences are symmetric about 0. Not adjusted.",
+    "p_adjusted": "Step-down max-T: signs of whole seeds are flipped for all differences together, and each "
+    "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005).",
+    "p_holm": "Holm's adjustment of p_value; it needs no joint symmetry and decides nothing.",
+    "ci": "95 % Student's t interval of this difference alone.",
+    "simultaneous": "95 % intervals mean ± c·sd/√n that hold for all differences of the answer at once; c is "
+    "simulated from normal seeds with the covariance of those seen.",
+    "practically_same": "Two one-sided tests of each difference against the margin, at 5 % for all that were "
+    "not found.",
     "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
-    "detectable_difference": "What the sign-flip test finds with 80 % power at level 0.05 / num_tests, by "
-    "simulation of normal differences that spread as those seen.",
-    "overall": "Whether a factor's levels differ at all: sign flips of whole seeds' centred scores.",
+    "detectable_difference": "What these seeds find four times in five at the step of the procedure where "
+    "the pair stands, by simulation; the range is that of the spread's 95 % interval.",
+    "overall": "Whether a factor's levels differ at all: max-T over all differences of its levels.",
     "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
-    "verdict": "Better where p_holm < 0.05; nothing is concluded from fewer than 6 seeds, nor from so few "
-    "that p_holm could not fall below 0.05 however clear the difference.",
+    "verdict": "Better where p_adjusted is at most 0.05; nothing is concluded from fewer than 6 seeds. "
+    "“Usually ahead” replaces “better” where one spreads over 3 times as much as the other, or one seed "
+    "brings more than half of the variation.",
 }
 
 
@@ -47,6 +55,7 @@ def compare_experiment(
     *,
     metric: Metric = "final_test_accuracy",
     reference: str | None = None,
+    margin: float | None = None,
     is_correct: Mapping[int, NDArray[np.bool_]] | None = None,
 ) -> ComparisonOut:
     """Compare an experiment's configurations: all pairs, or each with ``reference``.
@@ -58,10 +67,9 @@ def compare_experiment(
         InvalidRequestError: there are too many pairs, or no configuration is called ``reference``.
     """
     scores = collect_scores(experiment, _read_values(session, experiment, metric))
-    num_pairs = len(list_pairs(scores.labels, reference=reference))
-    # Beyond this there may be as many pairs that differ in one factor as pairs in all.
-    has_factors = len(scores.labels) * (len(scores.labels) - 1) // 2 <= MAX_PAIRS
-    warnings = _list_warnings(experiment, scores, num_pairs=num_pairs, has_factors=has_factors)
+    dataset = DATASETS[experiment.dataset]
+    margin = choose_margin(dataset.test_size) if margin is None else margin
+    warnings = _list_warnings(experiment, scores)
     only_correct = None
     if metric == "final_test_accuracy":
         try:
@@ -70,6 +78,7 @@ def compare_experiment(
             only_correct = count_only_correct(experiment, is_correct)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
+    answer = answer_all(scores, margin=margin, reference=reference, only_correct=only_correct)
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,
@@ -79,11 +88,11 @@ def compare_experiment(
         seeds=scores.seeds,
         level=LEVEL,
         min_seeds=MIN_SEEDS,
-        seeds_needed=count_seeds_needed(max(1, num_pairs)),
+        margin=margin,
         warnings=warnings,
-        pairs=compare_pairs(scores, only_correct=only_correct, reference=reference),
-        factors=compare_factors(scores) if has_factors else None,
-        method={**METHOD, "scope": _describe_scope(DATASETS[experiment.dataset], scores)},
+        pairs=answer.pairs,
+        factors=answer.factors,
+        method={**METHOD, "scope": _describe_scope(dataset, scores)},
     )
 
 
@@ -96,9 +105,7 @@ def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric)
     return {row.run_id: row.test_accuracy_at_best_validation for row in rows}
 
 
-def _list_warnings(
-    experiment: ExperimentRecord, scores: Scores, *, num_pairs: int, has_factors: bool
-) -> list[str]:
+def _list_warnings(experiment: ExperimentRecord, scores: Scores) -> list[str]:
     """List warnings that apply to all pairs."""
     warnings = [note] if (note := scores.describe_unfinished()) else []
     if experiment.status in ("running", "queued", "paused"):
@@ -111,9 +118,9 @@ def _list_warnings(
             f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}."
             " What differs now need not differ once trained."
         )
-    if not has_factors:
+    if not can_show_factors(scores):
         warnings.append("Factors are not shown one by one for so many configurations.")
-    return [*warnings, *describe_reach(len(scores.seeds), num_pairs=num_pairs)]
+    return warnings
 
 
 def _describe_scope(dataset: DatasetInfo, scores: Scores) -> str:

@@ -1,18 +1,18 @@
 """Overall test of each factor with three or more levels."""
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.statistics.omnibus import find_levels_p
-from lab.statistics.paired import LEVEL, MIN_SEEDS, adjust_holm
+from lab.statistics.family import judge_family
 from service.comparison.grid import Effect
 from service.comparison.schemas import OverallOut
 from service.comparison.scores import Scores
-from service.comparison.verdicts import describe_shortfall
+from service.comparison.verdicts import Finding, describe_shortfall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,19 +25,20 @@ class _Table:
     num_settings: int
 
 
-def compare_levels(scores: Scores, effects: Sequence[Effect]) -> list[OverallOut]:
-    """One test for each factor that has three levels or more; they are one family."""
-    factors = dict.fromkeys(effect.factor for effect in effects)
+def view_levels(
+    scores: Scores, effects: Sequence[Effect], asked: Mapping[str, Sequence[Finding]], *, level: float
+) -> list[OverallOut]:
+    """The overall answer for each factor that has three levels or more.
+
+    ``asked`` are the findings on a factor's levels, averaged over the rest: whether they differ at all is
+    their max-T test, so p is the smallest of theirs.
+    """
     tables = [
         table
-        for factor in factors
+        for factor in asked
         if (table := _tabulate(scores, [effect for effect in effects if effect.factor == factor]))
     ]
-    tested = [find_levels_p(table.scores) if table.scores.shape[1] else 1.0 for table in tables]
-    return [
-        _view(table, p_value=p, p_holm=p_holm, num_tests=len(tables))
-        for table, p, p_holm in zip(tables, tested, adjust_holm(tested), strict=True)
-    ]
+    return [_view(table, asked[table.factor], level=level) for table in tables]
 
 
 def _tabulate(scores: Scores, effects: Sequence[Effect]) -> _Table | None:
@@ -62,7 +63,7 @@ def _tabulate(scores: Scores, effects: Sequence[Effect]) -> _Table | None:
     )
 
 
-def _view(table: _Table, *, p_value: float, p_holm: float, num_tests: int) -> OverallOut:
+def _view(table: _Table, asked: Sequence[Finding], *, level: float) -> OverallOut:
     num_seeds = table.scores.shape[1]
     means = dict(zip(table.levels, table.scores.mean(axis=1).tolist(), strict=True)) if num_seeds else {}
     found = OverallOut(
@@ -70,16 +71,15 @@ def _view(table: _Table, *, p_value: float, p_holm: float, num_tests: int) -> Ov
         level_means=means,
         num_settings=table.num_settings,
         num_seeds=num_seeds,
-        p_value=p_value if num_seeds else None,
-        p_holm=p_holm if num_seeds else None,
+        p_value=_test_alone(table.scores) if num_seeds else None,
+        p_adjusted=min((one.p_adjusted or 1.0 for one in asked), default=1.0) if num_seeds else None,
         outcome="no_difference_found",
         verdict=f"no difference found between the {len(table.levels)} levels of {table.factor}",
     )
-    if shortfall := describe_shortfall(num_seeds, num_tests=num_tests):
+    if shortfall := describe_shortfall(num_seeds):
         found.outcome = "cannot_conclude"
-        few = f" ({num_seeds} completed at every level)" if num_seeds < MIN_SEEDS else ""
-        found.verdict = f"cannot conclude: {shortfall}{few}"
-    elif p_holm < LEVEL:
+        found.verdict = f"cannot conclude: {shortfall} ({num_seeds} completed at every level)"
+    elif found.p_adjusted is not None and found.p_adjusted <= level:
         worst, best = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
         found.outcome = "levels_differ"
         found.verdict = (
@@ -87,3 +87,9 @@ def _view(table: _Table, *, p_value: float, p_holm: float, num_tests: int) -> Ov
             f"{best} at {means[best] * 100:.2f} %; which of them differ, the pairs must tell"
         )
     return found
+
+
+def _test_alone(scores: NDArray[np.float64]) -> float:
+    """The max-T p of all differences of levels, (levels, seeds), as if nothing else were asked."""
+    differences = np.stack([a - b for a, b in itertools.combinations(scores, 2)])
+    return float(judge_family(differences).p_adjusted.min())

@@ -7,41 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.errors import InvalidRequestError
-from lab.experiments.factors import find_differing, read_settings
 from lab.statistics.paired import find_disagreement
 from lab.wording import join_words
 from service.comparison.schemas import DisagreementOut, PairOut
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Question, judge
+from service.comparison.verdicts import Finding, Question, ask_better
 
 MAX_PAIRS = 5_000
 """A hundred configurations have 4,950 pairs."""
 
-
-def compare_pairs(
-    scores: Scores, *, only_correct: NDArray[np.int64] | None, reference: str | None = None
-) -> list[PairOut]:
-    """Judge every pair, or ``reference`` with each other configuration, as one family of tests.
-
-    Raises:
-        InvalidRequestError: there are more than ``MAX_PAIRS``, or no configuration of that name.
-    """
-    pairs = list_pairs(scores.labels, reference=reference)
-    settings = [read_settings(config) for config in scores.configs]
-    differing = [find_differing(settings[i], settings[j]) for i, j in pairs]
-    questions = [ask_pair(scores, pair, factors) for pair, factors in zip(pairs, differing, strict=True)]
-    return [
-        PairOut(
-            **vars(finding),
-            a=scores.labels[i],
-            b=scores.labels[j],
-            differing=factors,
-            mcnemar=_count_disagreement(only_correct, i, j)
-            if only_correct is not None and finding.num_seeds
-            else None,
-        )
-        for (i, j), factors, finding in zip(pairs, differing, judge(questions), strict=True)
-    ]
+MAX_PARAMETER_RATIO = 1.5
 
 
 def list_pairs(labels: Sequence[str], *, reference: str | None) -> list[tuple[int, int]]:
@@ -70,11 +45,32 @@ def list_pairs(labels: Sequence[str], *, reference: str | None) -> list[tuple[in
 def ask_pair(scores: Scores, pair: tuple[int, int], differing: Sequence[str]) -> Question:
     """Ask whether the first of the pair is better; ``differing`` names the factors that differ."""
     i, j = pair
-    a, b = scores.labels[i], scores.labels[j]
-    return Question(
-        differences=scores.combine({i: 1.0, j: -1.0}),
-        claims=(f"{a} is better than {b}", f"{b} is better than {a}"),
-        warnings=tuple(_list_warnings(scores, pair, differing)),
+    return ask_better(
+        scores.values[i],
+        scores.values[j],
+        names=(scores.labels[i], scores.labels[j]),
+        warnings=_list_warnings(scores, pair, differing),
+    )
+
+
+def view_pair(
+    scores: Scores,
+    pair: tuple[int, int],
+    differing: Sequence[str],
+    finding: Finding,
+    *,
+    only_correct: NDArray[np.int64] | None,
+) -> PairOut:
+    """The pair with its finding, and with McNemar's counts if there are any."""
+    i, j = pair
+    return PairOut(
+        **vars(finding),
+        a=scores.labels[i],
+        b=scores.labels[j],
+        differing=list(differing),
+        mcnemar=_count_disagreement(only_correct, i, j)
+        if only_correct is not None and finding.num_seeds
+        else None,
     )
 
 
@@ -85,6 +81,13 @@ def _list_warnings(scores: Scores, pair: tuple[int, int], differing: Sequence[st
         warnings.append(
             f"Confounded: {join_words(differing)} differ together, so a difference cannot be put down to one "
             "of them."
+        )
+    few, many = sorted(config.num_parameters for config in configs)
+    if many > MAX_PARAMETER_RATIO * few:
+        larger = scores.labels[pair[0 if configs[0].num_parameters == many else 1]]
+        warnings.append(
+            f"{larger} has {many / few:.1f} times as many parameters ({many:,} against {few:,}), which may "
+            "make the difference."
         )
     if not differing:
         warnings.append("The two are the same in every factor; whatever differs is chance.")

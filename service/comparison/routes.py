@@ -24,12 +24,20 @@ def show_comparison(
     reference: Annotated[
         str | None, Query(description="Label of one configuration: compare the others with it alone.")
     ] = None,
+    margin: Annotated[
+        float | None,
+        Query(
+            gt=0, lt=1, description="Differences up to this fraction are practically none; 0.001 on MNIST."
+        ),
+    ] = None,
 ) -> ComparisonOut:
     """Compare every pair of configurations, seed by seed, with a verdict; then factor by factor.
 
     Differences are fractions (0.01 is one point), a's accuracy minus b's. Only seeds that both configurations
-    have completed count. A verdict says better only where the Holm-adjusted exact p is below 0.05; below six
-    seeds it is always `cannot_conclude`. Name a `reference` before looking at the figures: fewer pairs need
-    fewer seeds.
+    have completed count. All that the answer asserts is judged together: a verdict says better only where
+    `p_adjusted` is at most 0.05; below six seeds it is always `cannot_conclude`. Name a `reference` before
+    looking at the figures: fewer pairs leave more power.
     """
-    return compare_experiment(session, test_images, experiment, metric=metric, reference=reference)
+    return compare_experiment(
+        session, test_images, experiment, metric=metric, reference=reference, margin=margin
+    )

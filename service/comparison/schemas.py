@@ -65,18 +65,18 @@ class OverallOut(BaseModel):
     level_means: dict[str, float] = Field(description="Mean accuracy of each level, a fraction.")
     num_settings: int = Field(description="Settings of the other factors that have every level.")
     num_seeds: int = Field(description="Seeds that are completed at every level.")
-    p_value: float | None = Field(description="Sign flips of whole seeds, not adjusted.")
-    p_holm: float | None
+    p_value: float | None = Field(description="Max-T of all differences of levels, by itself.")
+    p_adjusted: float | None = Field(description="The same within everything that the answer asserts.")
     outcome: Literal["levels_differ", "no_difference_found", "cannot_conclude"]
     verdict: str
 
 
 class FactorsOut(BaseModel):
-    """The factors of a grid one by one; each list is a family of tests, adjusted by itself."""
+    """The factors of a grid one by one."""
 
     overall: list[OverallOut] = Field(description="Factors of three levels or more, each as one question.")
-    effects: dict[str, list[EffectOut]] = Field(description="By factor; one family a factor.")
-    averages: dict[str, list[AverageEffectOut]] = Field(description="By factor; one family a factor.")
+    effects: dict[str, list[EffectOut]] = Field(description="By factor.")
+    averages: dict[str, list[AverageEffectOut]] = Field(description="By factor.")
     interactions: list[InteractionOut]
     warnings: list[str]
 
@@ -92,9 +92,7 @@ class ComparisonOut(BaseModel):
     seeds: list[int]
     level: float
     min_seeds: int = Field(description="The fewest seeds that can conclude anything.")
-    seeds_needed: int | None = Field(
-        description="How many seeds could conclude on pairs, corrected for them all; null where none could."
-    )
+    margin: float = Field(description="Differences up to this are practically none; a fraction.")
     warnings: list[str]
     pairs: list[PairOut]
     factors: FactorsOut | None

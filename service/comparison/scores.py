@@ -30,11 +30,11 @@ class Scores:
         """The configurations' labels, all different."""
         return [config.label for config in self.configs]
 
-    def combine(self, weights: dict[int, float]) -> NDArray[np.float64]:
-        """Sum the weighted scores of configurations for each seed that all of them have completed."""
+    def combine(self, weights: Mapping[int, float]) -> NDArray[np.float64]:
+        """Sum the weighted scores of configurations for each seed; NaN where one has not completed."""
         total = sum(weight * self.values[index] for index, weight in weights.items())
         combined: NDArray[np.float64] = np.asarray(total, dtype=np.float64)
-        return combined[~np.isnan(combined)]
+        return combined
 
     def describe_unfinished(self, indices: tuple[int, ...] | None = None) -> str | None:
         """Name the runs that are left out as not completed, of some or all configurations; None if none."""

@@ -1,44 +1,69 @@
-"""Verdicts in words, from differences by seed."""
+"""Verdicts in words, from differences by seed. Everything that one answer asserts is judged together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from lab.statistics.family import JudgedFamily, judge_family
 from lab.statistics.paired import (
     LEVEL,
     MIN_SEEDS,
     PairedDifference,
     adjust_holm,
-    count_seeds_needed,
     describe_differences,
     find_detectable_effect,
-    find_smallest_p,
+    find_spread_range,
 )
-from lab.wording import count_words, format_points
+from lab.statistics.robust import RobustDifference, describe_robustly
+from lab.wording import format_points
+from service.comparison.cautions import find_cautions
 
-Outcome = Literal["a_better", "b_better", "interaction", "no_difference_found", "cannot_conclude"]
+Outcome = Literal[
+    "a_better", "b_better", "interaction", "practically_same", "no_difference_found", "cannot_conclude"
+]
 
 
 class Finding(BaseModel):
     """A difference, its uncertainty, and the verdict. A difference of 0.01 is one point."""
 
-    difference: float | None = Field(description="Mean difference over the seeds; null without any.")
-    ci_low: float | None = Field(description="95 % t interval of it, not adjusted; null below two seeds.")
-    ci_high: float | None
-    p_value: float | None = Field(description="Two-sided sign-flip p, not adjusted.")
-    p_holm: float | None = Field(description="The same, Holm-adjusted for num_tests tests.")
-    num_tests: int = Field(description="Tests that are adjusted for together.")
-    effect_size: float | None = Field(description="Hedges' g_z of the paired differences.")
+    difference: float | None = Field(None, description="Mean difference over the seeds; null without any.")
+    ci_low: float | None = Field(
+        None, description="95 % t interval of this difference alone; null below two seeds."
+    )
+    ci_high: float | None = None
+    simultaneous_low: float | None = Field(
+        None, description="95 % interval that holds for all differences of the answer at once."
+    )
+    simultaneous_high: float | None = None
+    p_value: float | None = Field(None, description="Two-sided exact sign-flip p, not adjusted.")
+    p_adjusted: float | None = Field(
+        None, description="Step-down max-T p by joint sign flips, adjusted for num_tests; decides."
+    )
+    p_holm: float | None = Field(None, description="p_value adjusted by Holm's method; decides nothing.")
+    num_tests: int = Field(description="Differences that are judged together.")
+    effect_size: float | None = Field(None, description="Hedges' g_z of the paired differences.")
     num_seeds: int = Field(description="Seeds that pair up.")
-    num_ties: int = Field(description="Seeds on which there is no difference at all.")
-    smallest_p: float | None = Field(description="The smallest p_value that so many seeds can reach.")
+    num_ties: int = Field(0, description="Seeds on which there is no difference at all.")
+    smallest_p: float | None = Field(None, description="The smallest p_value that so many seeds can reach.")
     detectable_difference: float | None = Field(
-        description="What the test finds with 80 % power at level 0.05 / num_tests, if differences are "
-        "normal and spread as they did; null where they do not spread or nothing could be found."
+        None,
+        description="The true difference that such seeds find four times in five, corrected as here; null "
+        "where the difference was found or nothing could be.",
+    )
+    detectable_low: float | None = Field(
+        None, description="The same with the least and greatest spread that the seeds leave possible (95 %)."
+    )
+    detectable_high: float | None = None
+    margin: float = Field(description="Differences up to this are practically none.")
+    median_difference: float | None = None
+    interquartile_mean: float | None = Field(None, description="Mean of the middle half of the differences.")
+    probability_ahead: float | None = Field(
+        None, description="Chance that a run of a beats a run of b, whatever their seeds; ties count half."
     )
     outcome: Outcome
     verdict: str
@@ -48,146 +73,189 @@ class Finding(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A difference to judge, by seed, with the claims for values above and below 0."""
+    """Two figures by seed (seeds,), NaN where there is none, and claims for a higher and a lower first.
 
-    differences: NDArray[np.float64]
+    ``cautious_claims`` replace them where a mean describes the difference badly.
+    """
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
     claims: tuple[str, str]
+    cautious_claims: tuple[str, str]
+    names: tuple[str, str]
     outcomes: tuple[Outcome, Outcome] = ("a_better", "b_better")
     warnings: tuple[str, ...] = ()
 
 
-def judge(questions: Sequence[Question]) -> list[Finding]:
-    """A finding for each question; all are one family, whose p values are adjusted together."""
-    described = [describe_differences(q.differences) if len(q.differences) else None for q in questions]
-    # Questions without data yet count too: verdicts do not depend on what finishes first.
-    adjusted = adjust_holm([found.p_value if found else 1.0 for found in described])
-    return [
-        _make_finding(question, found, p_holm=p_holm, num_tests=len(questions))
-        for question, found, p_holm in zip(questions, described, adjusted, strict=True)
-    ]
+def ask_better(
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    *,
+    names: tuple[str, str],
+    prefix: str = "",
+    warnings: Sequence[str] = (),
+) -> Question:
+    """Ask whether the first of two is better; ``prefix`` opens the claim."""
+    a, b = names
+    return Question(
+        first=first,
+        second=second,
+        claims=(f"{prefix}{a} is better than {b}", f"{prefix}{b} is better than {a}"),
+        cautious_claims=(f"{prefix}{a} is usually ahead of {b}", f"{prefix}{b} is usually ahead of {a}"),
+        names=names,
+        warnings=tuple(warnings),
+    )
 
 
-def describe_reach(num_seeds: int, *, num_pairs: int) -> list[str]:
-    """A sentence where so many seeds cannot conclude on so many pairs, however clear; none where they can."""
-    needed = count_seeds_needed(max(1, num_pairs))
-    if num_pairs == 0 or (needed is not None and num_seeds >= needed):
+def judge(questions: Sequence[Question], *, margin: float, level: float = LEVEL) -> list[Finding]:
+    """A finding for each question; all are one family, judged together at ``level``."""
+    if not questions:
         return []
-    seeds, pairs = count_words(num_seeds, "seed"), count_words(num_pairs, "pair")
+    differences = np.stack([question.first - question.second for question in questions])
+    # The same difference asked twice, as a pair and as an effect, is one test.
+    _, places, owners = np.unique(differences, axis=0, return_index=True, return_inverse=True, equal_nan=True)
+    unique = differences[places]
+    family = judge_family(unique, level=level)
+    described = [
+        describe_differences(row[is_given]) if (is_given := ~np.isnan(row)).any() else None for row in unique
+    ]
+    holm = adjust_holm([found.p_value if found else 1.0 for found in described])
     return [
-        f"{seeds} cannot conclude on {pairs} at once: the smallest p they can reach, corrected for as many "
-        f"tests, is not below {LEVEL:g}; {_say_how_many_could(num_pairs)}. Comparing each with one reference "
-        "takes fewer tests; so does one factor at a time, corrected for its own comparisons."
+        _Judge(
+            question=question,
+            family=family,
+            found=described[owner],
+            p_adjusted=float(family.p_adjusted[owner]),
+            p_holm=holm[owner],
+            num_tests=len(unique),
+            margin=margin,
+            level=level,
+        ).decide()
+        for question, owner in zip(questions, owners.ravel(), strict=True)
     ]
 
 
-def describe_shortfall(num_seeds: int, *, num_tests: int) -> str | None:
+def describe_shortfall(num_seeds: int) -> str | None:
     """Say why this number of seeds cannot conclude, however clear the data; None if it can."""
-    if num_seeds < MIN_SEEDS:
-        return f"fewer than {MIN_SEEDS} seeds"
-    if num_tests * find_smallest_p(num_seeds) < LEVEL:
-        return None
-    return (
-        f"corrected for {num_tests} tests, {num_seeds} seeds cannot reach p < {LEVEL:g}; "
-        f"{_say_how_many_could(num_tests)}"
-    )
+    return None if num_seeds >= MIN_SEEDS else f"fewer than {MIN_SEEDS} seeds"
 
 
-def _say_how_many_could(num_tests: int) -> str:
-    needed = count_seeds_needed(num_tests)
-    return "no number of seeds could" if needed is None else f"{needed} seeds could"
+@dataclass(frozen=True, kw_only=True)
+class _Judge:
+    question: Question
+    family: JudgedFamily
+    found: PairedDifference | None
+    p_adjusted: float
+    p_holm: float
+    num_tests: int
+    margin: float
+    level: float
 
-
-def _make_finding(
-    question: Question, found: PairedDifference | None, *, p_holm: float, num_tests: int
-) -> Finding:
-    if found is None:
+    def decide(self) -> Finding:
+        found, question = self.found, self.question
+        if found is None:
+            none = f"fewer than {MIN_SEEDS} seeds (none is completed by all compared)"
+            return Finding(
+                num_tests=self.num_tests,
+                num_seeds=0,
+                margin=self.margin,
+                outcome="cannot_conclude",
+                verdict=f"cannot conclude: {none}",
+                reason=none,
+                warnings=list(question.warnings),
+            )
+        is_given = ~np.isnan(question.first - question.second)
+        robust = None
+        if found.num_seeds > 1:
+            robust = describe_robustly(question.first[is_given], question.second[is_given])
+        outcome, verdict, reason = self._conclude(found, robust)
+        half = self._find_half_width(found, self.family.interval_t)
+        low, detectable, high = self._find_detectable(found, outcome)
         return Finding(
-            **dict.fromkeys(NUMBERS),
-            num_tests=num_tests,
-            num_seeds=0,
-            num_ties=0,
-            outcome="cannot_conclude",
-            verdict=f"cannot conclude: {NONE_COMPLETED}",
-            reason=NONE_COMPLETED,
-            warnings=list(question.warnings),
+            difference=found.difference,
+            ci_low=found.ci_low,
+            ci_high=found.ci_high,
+            simultaneous_low=None if half is None else found.difference - half,
+            simultaneous_high=None if half is None else found.difference + half,
+            p_value=found.p_value,
+            p_adjusted=self.p_adjusted,
+            p_holm=self.p_holm,
+            num_tests=self.num_tests,
+            effect_size=found.effect_size,
+            num_seeds=found.num_seeds,
+            num_ties=found.num_ties,
+            smallest_p=found.smallest_p,
+            detectable_difference=detectable,
+            detectable_low=low,
+            detectable_high=high,
+            margin=self.margin,
+            median_difference=robust.median if robust else None,
+            interquartile_mean=robust.interquartile_mean if robust else None,
+            probability_ahead=robust.probability_ahead if robust else None,
+            outcome=outcome,
+            verdict=verdict,
+            reason=reason,
+            warnings=[
+                *question.warnings,
+                *find_cautions(
+                    found,
+                    robust,
+                    names=question.names,
+                    half_width=half,
+                    margin=self.margin,
+                    is_found=outcome in question.outcomes,
+                ),
+            ],
         )
-    effect = find_detectable_effect(found.num_seeds, num_tests) if found.sd else None
-    outcome, verdict, reason = _decide(question, found, p_holm=p_holm, num_tests=num_tests)
-    return Finding(
-        difference=found.difference,
-        ci_low=found.ci_low,
-        ci_high=found.ci_high,
-        p_value=found.p_value,
-        p_holm=p_holm,
-        num_tests=num_tests,
-        effect_size=found.effect_size,
-        num_seeds=found.num_seeds,
-        num_ties=found.num_ties,
-        smallest_p=found.smallest_p,
-        detectable_difference=effect * found.sd if effect and found.sd else None,
-        outcome=outcome,
-        verdict=verdict,
-        reason=reason,
-        warnings=[*question.warnings, *_find_cautions(found, is_found=outcome in question.outcomes)],
-    )
 
+    def _conclude(
+        self, found: PairedDifference, robust: RobustDifference | None
+    ) -> tuple[Outcome, str, str | None]:
+        """Decide the outcome, the verdict, and, if nothing can be concluded, the reason."""
+        if shortfall := describe_shortfall(found.num_seeds):
+            reason = f"{shortfall} ({found.num_seeds} pair up)"
+            return "cannot_conclude", f"cannot conclude: {reason}", reason
+        half = self._find_half_width(found, self.family.interval_t) or 0.0
+        if self.p_adjusted <= self.level:
+            side = 0 if found.difference > 0 else 1
+            is_cautious = robust and (robust.is_spread_unequal or robust.is_one_seed_decisive)
+            claims = self.question.cautious_claims if is_cautious else self.question.claims
+            size = f"{format_points(found.difference)} ± {format_points(half)} points"
+            return self.question.outcomes[side], f"{claims[side]} by {size}", None
+        tested = self._find_half_width(found, self.family.equivalence_t) or 0.0
+        if abs(found.difference) + tested <= self.margin:
+            words = f"practically the same: the difference is within {format_points(self.margin)} points"
+            return "practically_same", words, None
+        return "no_difference_found", f"no difference found; {self._describe_reach(found, half)}", None
 
-NONE_COMPLETED = f"fewer than {MIN_SEEDS} seeds (none is completed by all compared)"
-NUMBERS = (
-    "difference",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "p_holm",
-    "effect_size",
-    "smallest_p",
-    "detectable_difference",
-)
-
-
-def _decide(
-    question: Question, found: PairedDifference, *, p_holm: float, num_tests: int
-) -> tuple[Outcome, str, str | None]:
-    """Decide the outcome, the verdict, and, if nothing can be concluded, the reason."""
-    n = found.num_seeds
-    shortfall = describe_shortfall(n, num_tests=num_tests)
-    if n < MIN_SEEDS:
-        shortfall = f"{shortfall} ({n} pair up)"
-        return "cannot_conclude", f"cannot conclude: {shortfall}", shortfall
-    if p_holm < LEVEL:
-        side = 0 if found.difference > 0 else 1
-        margin = ((found.ci_high or 0.0) - (found.ci_low or 0.0)) / 2
-        size = f"{format_points(found.difference)} ± {format_points(margin)} points"
-        return question.outcomes[side], f"{question.claims[side]} by {size}", None
-    if shortfall:
-        return "cannot_conclude", f"cannot conclude: {shortfall}", shortfall
-    if not found.sd:
-        return "no_difference_found", f"no difference found: the same on each of {n} seeds", None
-    points = format_points((find_detectable_effect(n, num_tests) or 0.0) * found.sd)
-    words = f"no difference found; this many seeds could have shown {points} points"
-    return "no_difference_found", words, None
-
-
-def _find_cautions(found: PairedDifference, *, is_found: bool) -> list[str]:
-    """List reasons in the data to be careful with the finding."""
-    cautions = []
-    if found.num_ties:
-        smallest = min(1.0, find_smallest_p(found.num_seeds - found.num_ties))
-        cautions.append(
-            f"{found.num_ties} of {found.num_seeds} seeds tie exactly; the others alone could not reach a p "
-            f"below {smallest:.2g}."
+    def _describe_reach(self, found: PairedDifference, half: float) -> str:
+        most = format_points(abs(found.difference) + half)
+        words = f"the interval excludes more than {most} points"
+        low, detectable, high = self._find_detectable(found, "no_difference_found")
+        if low is None or detectable is None or high is None:
+            return words
+        return (
+            f"{words}, and these seeds would find a true difference of about {format_points(detectable)} "
+            f"(from {format_points(low)} to {format_points(high)}) four times in five"
         )
-    if found.ci_low is None or found.ci_high is None:
-        return cautions
-    excludes_zero = found.ci_low > 0 or found.ci_high < 0
-    if is_found and not excludes_zero:
-        cautions.append(
-            "The t interval includes 0 although the exact test finds a difference: some seed differs far "
-            "more than the others, so trust the direction more than the size."
-        )
-    if not is_found and excludes_zero and found.num_seeds >= MIN_SEEDS:
-        cautions.append(
-            "The interval excludes 0, but it is neither corrected for the number of tests nor exact; the "
-            "verdict is."
-        )
-    return cautions
+
+    def _find_half_width(self, found: PairedDifference, critical_t: float | None) -> float | None:
+        if found.sd == 0:
+            return 0.0
+        if found.sd is None or critical_t is None or found.num_seeds < MIN_SEEDS:
+            return None
+        return critical_t * found.sd / sqrt(found.num_seeds)
+
+    def _find_detectable(
+        self, found: PairedDifference, outcome: Outcome
+    ) -> tuple[float | None, float | None, float | None]:
+        """The detectable difference with the least likely spread, with the one seen, with the greatest."""
+        step_t = self.family.step_t
+        if not found.sd or step_t is None or outcome in self.question.outcomes:
+            return None, None, None
+        # To a tenth, so that it is simulated once for many.
+        effect = find_detectable_effect(found.num_seeds, round(step_t, 1))
+        if effect is None:
+            return None, None, None
+        low, high = find_spread_range(found.num_seeds)
+        return low * effect * found.sd, effect * found.sd, high * effect * found.sd

@@ -14,7 +14,6 @@ from lab.experiments.presets import PRESETS
 from lab.runs.control import submit_experiment
 from lab.runs.durations import estimate_duration
 from lab.runs.records import read_experiment
-from service.comparison.verdicts import describe_reach
 from service.dependencies import ResourcesDep, SessionDep
 from service.experiments.requests import ExperimentIn
 from service.experiments.responses import ExperimentOut, view_experiment
@@ -128,7 +127,6 @@ def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
     spec = planned.spec
     labels = list(dict.fromkeys(run.label for run in spec.runs))
     seeds = list(dict.fromkeys(run.seed for run in spec.runs))
-    num_pairs = len(labels) * (len(labels) - 1) // 2
     return PlanOut(
         name=spec.name,
         dataset=spec.dataset,
@@ -136,7 +134,7 @@ def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
         configurations=labels,
         seeds=seeds,
         num_runs=len(spec.runs),
-        warnings=[*find_warnings(spec.runs), *describe_reach(len(seeds), num_pairs=num_pairs)],
+        warnings=find_warnings(spec.runs),
         **vars(_estimate(session, spec)),
     )
 

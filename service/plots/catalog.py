@@ -8,9 +8,11 @@ from typing import Literal, get_args
 from matplotlib.figure import Figure
 
 from lab.database.tables import EpochMetric
+from lab.datasets.load import DATASETS
 from lab.errors import InvalidRequestError, NotFoundError
 from lab.runs.records import ExperimentRecord, RunRecord
-from service.comparison.pairs import MAX_PAIRS, compare_pairs
+from service.comparison.answer import answer_all, choose_margin
+from service.comparison.pairs import MAX_PAIRS
 from service.comparison.schemas import PairOut
 from service.comparison.scores import collect_scores, read_final_accuracies
 from service.plots.batch_sizes import draw_batch_sizes
@@ -168,9 +170,8 @@ class PlotCatalog:
     def _pairs(self) -> Sequence[PairOut]:
         if self._judged_pairs is not None:
             return self._judged_pairs
-        return compare_pairs(
-            collect_scores(self._whole, read_final_accuracies(self._whole)), only_correct=None
-        )
+        scores = collect_scores(self._whole, read_final_accuracies(self._whole))
+        return answer_all(scores, margin=choose_margin(DATASETS[self._whole.dataset].test_size)).pairs
 
     def _draw_overview(self) -> Figure:
         return draw_overview(list(self._curves.values()), title=self._experiment.name)

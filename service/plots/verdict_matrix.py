@@ -17,6 +17,7 @@ MARGIN, HEADER, FOOTER = 0.3, 0.85, 1.05
 LOOKS = {
     "better": ("#9CCBEA", INK, "row better"),
     "worse": ("#F5BE8B", INK, "row worse"),
+    "practically_same": ("#DCE9DC", INK, "practically the same"),
     "no_difference_found": ("#E8ECF0", INK, "no difference found"),
     "cannot_conclude": ("#FFFFFF", "#7A828A", "cannot conclude"),
 }

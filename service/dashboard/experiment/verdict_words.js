@@ -1,9 +1,10 @@
 /** Verdicts on pairs, as signs and words. */
 
-export const SIGNS = { better: "▲", worse: "▼", no_difference_found: "=", cannot_conclude: "?" };
+export const SIGNS = { better: "▲", worse: "▼", practically_same: "≈", no_difference_found: "=", cannot_conclude: "?" };
 export const OUTCOME_WORDS = {
   better: "better",
   worse: "worse",
+  practically_same: "practically the same",
   no_difference_found: "no difference found",
   cannot_conclude: "cannot conclude",
 };

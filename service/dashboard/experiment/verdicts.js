@@ -127,7 +127,7 @@ export class Verdicts {
     const facts = [
       ["Difference", pair.difference === null ? "–" : `${signedPoints(pair.difference)} points${interval}`],
       ["Exact p", decimal(pair.p_value, 3)],
-      ["Holm-adjusted p", `${decimal(pair.p_holm, 3)} for ${pair.num_tests} tests`],
+      ["Adjusted p", `${decimal(pair.p_adjusted, 3)} for ${pair.num_tests} tests`],
       ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
       ["Effect size", decimal(pair.effect_size, 2)],
     ];

@@ -66,6 +66,7 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
     if beaten:
         words.append(f"It is better than {_name(beaten)}.")
     for outcome, claim in (
+        ("practically_same", "Practically the same as it:"),
         ("no_difference_found", "No difference was found between it and"),
         ("cannot_conclude", "The seeds cannot tell whether it is better than"),
         ("worse", "Seed by seed it is worse than"),
@@ -116,6 +117,7 @@ def _write_factor_findings(factors: FactorsOut) -> list[Block]:
         words = [f"{_capitalize(overall[factor].verdict)}."] if factor in overall else []
         words += [f"{_capitalize(one.verdict)}." for one in found]
         for outcome, lead in (
+            ("practically_same", "Practically the same are"),
             ("no_difference_found", "No difference was found between"),
             ("cannot_conclude", "The seeds cannot tell apart"),
         ):
@@ -143,7 +145,8 @@ def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
         pairs = [pair for pair in pairs if best in (pair.a, pair.b)]
         caption += f"Of {len(comparison.pairs)} pairs, those of {best}; the matrix has them all. "
     caption += (
-        f"p is the exact sign-flip p, corrected after Holm for {count_words(len(comparison.pairs), 'test')}."
+        "p is adjusted for all that the comparison judges; [ ] is the interval of the pair alone, ± in a "
+        "verdict that of all together."
     )
     rows = [
         (
@@ -225,8 +228,8 @@ def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
     if unfound:
         points = max(one.detectable_difference or 0.0 for one in unfound)
         lines.append(
-            f"Of {number} with the normalization, no difference was found in {len(unfound)}; of each, these "
-            f"seeds could have shown {format_points(points)} points or less."
+            f"Of {number} with the normalization, no difference was found in {len(unfound)}; these seeds "
+            f"would find about {format_points(points)} points or less in each, four times in five."
         )
     if open_ones:
         reason = open_ones[0].reason
@@ -235,9 +238,9 @@ def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
 
 
 def _write_p(found: Judged) -> str:
-    if found.p_holm is None:
+    if found.p_adjusted is None:
         return "–"
-    return f"{found.p_holm:.3f}" if found.p_holm >= 0.0005 else f"{found.p_holm:.1g}"
+    return f"{found.p_adjusted:.3f}" if found.p_adjusted >= 0.0005 else f"{found.p_adjusted:.1g}"
 
 
 def _capitalize(words: str) -> str:

@@ -8,7 +8,7 @@ from lab.wording import format_signed_points
 from service.comparison.schemas import ComparisonOut, PairOut
 from service.comparison.verdicts import Finding
 
-Outcome = Literal["better", "worse", "no_difference_found", "cannot_conclude"]
+Outcome = Literal["better", "worse", "practically_same", "no_difference_found", "cannot_conclude"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ def _turn(pair: PairOut, sign: int) -> Outcome:
             return "better" if sign == 1 else "worse"
         case "b_better":
             return "worse" if sign == 1 else "better"
-        case "no_difference_found":
-            return "no_difference_found"
+        case "no_difference_found" | "practically_same":
+            return pair.outcome
         case _:
             return "cannot_conclude"

@@ -117,20 +117,22 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
             claim, Standing.NO_DATA, [f"Fluctuation takes {STABILITY_EPOCHS} recorded epochs of each."]
         )
     means = [f"{label} {100 * np.mean(list(spreads[label].values())):.2f}" for label in ordered]
-    questions = [
-        Question(
-            differences=np.array(
-                [
-                    spreads[other][seed] - spreads[group][seed]
-                    for seed in spreads[other]
-                    if seed in spreads[group]
-                ]
-            ),
-            claims=(f"{group} fluctuates less than {other}", f"{group} fluctuates more than {other}"),
+    seeds = material.seeds
+    questions = []
+    for other in others:
+        words = [f"{group} fluctuates {more} than {other}" for more in ("less", "more")]
+        usual = [claim.replace("fluctuates", "usually fluctuates") for claim in words]
+        questions.append(
+            Question(
+                first=np.array([spreads[other].get(seed, np.nan) for seed in seeds]),
+                second=np.array([spreads[group].get(seed, np.nan) for seed in seeds]),
+                claims=(words[0], words[1]),
+                cautious_claims=(usual[0], usual[1]),
+                names=(other, group),
+            )
         )
-        for other in others
-    ]
-    findings = judge(questions)
+    # A family of its own: the comparison asserts nothing about fluctuation. No size of it is negligible.
+    findings = judge(questions, margin=0.0)
     turned = {"a_better": "better", "b_better": "worse"}
     return Finding(
         claim,

@@ -1,5 +1,6 @@
 """What sets two configurations apart, and what has no meaning in one of them."""
 
+import itertools
 import math
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, RunConfig
 from lab.experiments.factors import describe_level, find_differing, read_settings
 from lab.statistics.paired import LEVEL
-from service.comparison.effects import compare_factors
+from service.comparison.answer import answer_all
 from service.comparison.grid import find_effects, find_interactions, fold_coupled
 from service.comparison.scores import Scores
+from service.comparison.verdicts import Finding
 
 
 def differ(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
@@ -109,7 +111,7 @@ class TestCoupled:
         )
         scores = Scores(configs=configs, seeds=[0], values=np.array([[0.8], [0.9]]), unfinished=[])
 
-        found = compare_factors(scores)
+        found = answer_all(scores, margin=0.001).factors
 
         assert found is not None
         assert found.warnings == [
@@ -120,7 +122,7 @@ class TestCoupled:
 
 @pytest.mark.slow
 def test_false_alarms_of_a_grid_stay_below_the_level() -> None:
-    """Without any true effect, each list of findings has a false one in at most 5 of 100 experiments."""
+    """Without any true effect, anything false is asserted in at most 5 of 100 experiments."""
     configs = [
         RunConfig(
             dataset="digits",
@@ -134,17 +136,18 @@ def test_false_alarms_of_a_grid_stay_below_the_level() -> None:
     ]
     rng = np.random.default_rng(11)
     spreads = np.array([[1.0], [1.0], [3.0], [9.0]]) / 1_000
-    alarms = {"normalization": 0, "penalty": 0, "averages": 0, "interactions": 0}
+    alarms = 0
     num_experiments = 400
     for values in 0.9 + spreads * rng.standard_normal((num_experiments, 4, 8)):
-        found = compare_factors(Scores(configs=configs, seeds=list(range(8)), values=values, unfinished=[]))
-        assert found is not None
-        for name in ("normalization", "penalty"):
-            alarms[name] += any(effect.outcome in ("a_better", "b_better") for effect in found.effects[name])
-        alarms["averages"] += found.averages["normalization"][0].outcome in ("a_better", "b_better")
-        alarms["interactions"] += any(one.outcome == "interaction" for one in found.interactions)
+        scores = Scores(configs=configs, seeds=list(range(8)), values=values, unfinished=[])
+        answer = answer_all(scores, margin=1e-6)
+        assert answer.factors is not None
+        findings: list[Finding] = [
+            *answer.pairs,
+            *itertools.chain(*answer.factors.effects.values()),
+            *itertools.chain(*answer.factors.averages.values()),
+            *answer.factors.interactions,
+        ]
+        alarms += any(one.outcome in ("a_better", "b_better", "interaction") for one in findings)
     most = LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / num_experiments)
-    assert {name: number / num_experiments <= most for name, number in alarms.items()} == dict.fromkeys(
-        alarms, True
-    )
-    assert all(alarms.values()), "a test that never finds anything would pass too"
+    assert 0 < alarms / num_experiments <= most

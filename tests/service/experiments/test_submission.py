@@ -75,14 +75,6 @@ class TestPlan:
 
         assert (plan["preset"], plan["num_runs"]) == ("study", 4)
 
-    def test_says_that_nine_seeds_are_too_few_for_many_pairs(self, client: TestClient) -> None:
-        plan = client.post("/experiments/plan", json={"preset": "fair-grid", "seeds": 9}).json()
-
-        assert plan["num_runs"] == 180
-        (warning,) = plan["warnings"]
-        assert "9 seeds cannot conclude on 190 pairs at once" in warning
-        assert "13 seeds could" in warning
-
 
 class TestEstimate:
     def test_is_unknown_before_anything_was_trained(self, client: TestClient) -> None:
