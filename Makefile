@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard format lock clean
+.PHONY: help setup run test test-fast chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,6 +9,7 @@ BENCH_study := study
 BENCH_accuracy := accuracy
 BENCH_recipe := recipe
 BENCH_dashboard := dashboard
+BENCH_verdicts := verdicts
 
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
@@ -24,6 +25,7 @@ help:
 	@echo "make bench-accuracy  test accuracy by each engine, seed by seed"
 	@echo "make bench-recipe  each part of the best recipe, on held-out training images"
 	@echo "make bench-dashboard  first paint and bytes of each view, in Chromium"
+	@echo "make bench-verdicts  false alarms, power and coverage of verdicts, by simulation"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 
@@ -66,7 +68,7 @@ check: lint test
 bench-load: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.load
 
-bench-train bench-study bench-accuracy bench-recipe bench-dashboard: bench-%: $(VENV)/.installed-dev
+bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts: bench-%: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.$(BENCH_$*)
 
 format: $(VENV)/.installed-dev

@@ -8,7 +8,6 @@ PACKAGES = (
     "torchvision",
     "numpy",
     "scipy",
-    "statsmodels",
     "scikit-learn",
     "matplotlib",
     "sqlalchemy",

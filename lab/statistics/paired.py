@@ -91,8 +91,7 @@ def find_smallest_p(num_seeds: int) -> float:
 def adjust_holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p values by Holm's step-down method (1979), in the order given.
 
-    Calling different whatever falls below α is wrong even once with probability α at most. The same as
-    statsmodels' ``multipletests``, which collects the whole process's garbage at every call.
+    Calling different whatever falls below α is wrong even once with probability α at most.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p)
@@ -149,25 +148,12 @@ def list_signs(num_seeds: int) -> NDArray[np.float64]:
     return np.where(numbers >> np.arange(num_seeds) & 1, -1.0, 1.0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disagreement:
-    """Answers that only one of two configurations has right, and the exact McNemar p of their split."""
+def find_mcnemar_p(only_first: NDArray[np.int64], only_second: NDArray[np.int64]) -> NDArray[np.float64]:
+    """McNemar's exact two-sided p of counts of images that only one of two networks classifies correctly.
 
-    only_a_correct: int
-    only_b_correct: int
-    p_value: float
-
-
-def find_disagreement(only_a_correct: int, only_b_correct: int) -> Disagreement:
-    """McNemar's exact test of two counts pooled over seeds.
-
-    Descriptive only: pooling takes every answer for a fresh one, but the same test images come again with
-    each seed and a hard one is missed again and again, so p is far smaller than the evidence. It is about
-    the networks trained, not about what another seed would give; verdicts do not use it.
+    About the two networks trained and other test images like these, not about other seeds; never to be
+    pooled over seeds, since the same images come again with each.
     """
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    result = mcnemar([[0, only_a_correct], [only_b_correct, 0]], exact=True)
-    return Disagreement(
-        only_a_correct=only_a_correct, only_b_correct=only_b_correct, p_value=min(1.0, float(result.pvalue))
-    )
+    smaller, total = np.minimum(only_first, only_second), only_first + only_second
+    p_values: NDArray[np.float64] = np.minimum(1.0, 2 * stats.binom.cdf(smaller, total, 0.5))
+    return p_values

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lab.experiments.factors import find_differing, read_settings
 from lab.statistics.paired import LEVEL
+from service.comparison.disagreement import Disagreements
 from service.comparison.effects import ask_factors
 from service.comparison.pairs import MAX_PAIRS, ask_pair, list_pairs, view_pair
 from service.comparison.schemas import FactorsOut, PairOut
@@ -44,7 +44,7 @@ def answer_all(
     margin: float,
     level: float = LEVEL,
     reference: str | None = None,
-    only_correct: NDArray[np.int64] | None = None,
+    disagreements: Disagreements | None = None,
 ) -> Answer:
     """Judge all pairs, or those with ``reference``, and all factors, together.
 
@@ -59,7 +59,7 @@ def answer_all(
     findings = judge([*questions, *(factors.questions if factors else [])], margin=margin, level=level)
     return Answer(
         pairs=[
-            view_pair(scores, pair, names, finding, only_correct=only_correct)
+            view_pair(scores, pair, names, finding, disagreements=disagreements)
             for pair, names, finding in zip(pairs, differing, findings[: len(pairs)], strict=True)
         ],
         factors=factors.view(findings[len(pairs) :], level=level) if factors else None,

@@ -41,7 +41,7 @@ METHOD = {
     "detectable_difference": "What these seeds find four times in five at the step of the procedure where "
     "the pair stands, by simulation; the range is that of the spread's 95 % interval.",
     "overall": "Whether a factor's levels differ at all: max-T over all differences of its levels.",
-    "mcnemar": "Exact, on test images pooled over seeds; the same images recur, so it is descriptive only.",
+    "mcnemar": "Exact, for each seed by itself: about the two networks trained, not about other seeds.",
     "verdict": "Better where p_adjusted is at most 0.05; nothing is concluded from fewer than 6 seeds. "
     "“Usually ahead” replaces “better” where one spreads over 3 times as much as the other, or one seed "
     "brings more than half of the variation.",
@@ -70,15 +70,15 @@ def compare_experiment(
     dataset = DATASETS[experiment.dataset]
     margin = choose_margin(dataset.test_size) if margin is None else margin
     warnings = _list_warnings(experiment, scores)
-    only_correct = None
+    disagreements = None
     if metric == "final_test_accuracy":
         try:
             if is_correct is None:
                 is_correct = read_correctness(session, test_images, experiment)
-            only_correct = count_only_correct(experiment, is_correct)
+            disagreements = count_only_correct(experiment, is_correct)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
-    answer = answer_all(scores, margin=margin, reference=reference, only_correct=only_correct)
+    answer = answer_all(scores, margin=margin, reference=reference, disagreements=disagreements)
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,

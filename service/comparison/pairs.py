@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lab.errors import InvalidRequestError
-from lab.statistics.paired import find_disagreement
 from lab.wording import join_words
-from service.comparison.schemas import DisagreementOut, PairOut
+from service.comparison.disagreement import Disagreements
+from service.comparison.schemas import PairOut
 from service.comparison.scores import Scores
 from service.comparison.verdicts import Finding, Question, ask_better
 
@@ -59,7 +56,7 @@ def view_pair(
     differing: Sequence[str],
     finding: Finding,
     *,
-    only_correct: NDArray[np.int64] | None,
+    disagreements: Disagreements | None,
 ) -> PairOut:
     """The pair with its finding, and with McNemar's counts if there are any."""
     i, j = pair
@@ -68,9 +65,7 @@ def view_pair(
         a=scores.labels[i],
         b=scores.labels[j],
         differing=list(differing),
-        mcnemar=_count_disagreement(only_correct, i, j)
-        if only_correct is not None and finding.num_seeds
-        else None,
+        mcnemar=disagreements.view(i, j) if disagreements else None,
     )
 
 
@@ -98,8 +93,3 @@ def _list_warnings(scores: Scores, pair: tuple[int, int], differing: Sequence[st
     if unfinished := scores.describe_unfinished(pair):
         warnings.append(unfinished)
     return warnings
-
-
-def _count_disagreement(only_correct: NDArray[np.int64], i: int, j: int) -> DisagreementOut:
-    found = find_disagreement(int(only_correct[i, j]), int(only_correct[j, i]))
-    return DisagreementOut.model_validate(found, from_attributes=True)

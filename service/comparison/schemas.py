@@ -9,11 +9,14 @@ from service.comparison.verdicts import Finding
 
 
 class DisagreementOut(BaseModel):
-    """Test images that only one of the two classifies correctly, pooled over their seeds; descriptive."""
+    """Test images that only one of the two classifies correctly with this seed."""
 
+    seed: int
     only_a_correct: int
     only_b_correct: int
-    p_value: float = Field(description="McNemar's exact p; too small, as images come again with each seed.")
+    p_value: float = Field(
+        description="McNemar's exact p for these two networks; says nothing of other seeds."
+    )
 
 
 class PairOut(Finding):
@@ -22,7 +25,9 @@ class PairOut(Finding):
     a: str
     b: str
     differing: list[str] = Field(description="Factors in which they differ; more than one is confounded.")
-    mcnemar: DisagreementOut | None
+    mcnemar: list[DisagreementOut] | None = Field(
+        description="By seed; null where other figures are compared or the true classes cannot be read."
+    )
 
 
 class EffectOut(Finding):

@@ -1,0 +1,191 @@
+"""How often verdicts are wrong, and how often they find what is there: ``make bench-verdicts``.
+
+Experiments are drawn with known true levels, and judged by the function that answers
+``GET /experiments/{id}/comparison``: three normalizations × two penalties, or four normalizations. A false
+alarm is any statement of a difference, or of practical equality, where there is none. Power is the share of
+true differences between pairs that are found, beside that of Holm-adjusted sign flips. Coverage is that of
+all pairs' simultaneous intervals together.
+"""
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.machine import describe_machine, write
+from lab.experiments.configs import STUDY_L2, RunConfig
+from lab.statistics.paired import LEVEL
+from service.comparison.answer import Answer, answer_all
+from service.comparison.scores import Scores
+from service.comparison.verdicts import Finding
+
+Noise = Callable[[np.random.Generator, int], NDArray[np.float64]]
+
+SD = 0.002
+BASE = 0.98
+# The default margin on 10,000 test images.
+MARGIN = 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Configurations with true means in units of ``SD``, and noise of mean 0 (configurations, seeds)."""
+
+    name: str
+    levels: Sequence[float]
+    noise: Noise
+    step: float | None = None
+    """Scores are rounded to multiples of this, as accuracies on a test set are."""
+
+    @property
+    def configs(self) -> list[RunConfig]:
+        """Three normalizations × two penalties where there are six levels, else normalizations alone."""
+        if len(self.levels) == 6:
+            combinations = itertools.product(("batch", "group", "layer"), (0.0, STUDY_L2))
+        else:
+            combinations = itertools.product(("batch", "group", "layer", "instance"), (0.0,))
+        return [
+            RunConfig(
+                dataset="mnist",
+                schedule="constant",
+                normalization=name,  # type: ignore[arg-type]
+                l2=l2,
+                label=f"{name}, {l2}",
+            )
+            for name, l2 in combinations
+        ]
+
+    def draw(self, generator: np.random.Generator, num_seeds: int) -> Scores:
+        """Draw one experiment."""
+        means = np.array(self.levels)[:, np.newaxis]
+        values = BASE + SD * (means + self.noise(generator, num_seeds))
+        if self.step:
+            values = np.round(values / self.step) * self.step
+        return Scores(configs=self.configs, seeds=list(range(num_seeds)), values=values, unfinished=[])
+
+
+@dataclass(kw_only=True)
+class Rates:
+    """Shares of the experiments drawn, or of their true differences."""
+
+    false_alarms: float
+    false_better: float
+    power: float
+    holm_power: float
+    coverage: float
+    num_experiments: int
+
+
+def make_scenarios() -> list[Scenario]:
+    """The scenarios, by whether there is anything to find."""
+    null = (0.0,) * 6
+    unequal = np.array([[1], [1], [1], [1], [1], [10]])
+    return [
+        Scenario(name="null", levels=null, noise=_draw_normal(6)),
+        Scenario(
+            name="unequal_spreads", levels=null, noise=lambda rng, n: unequal * rng.standard_normal((6, n))
+        ),
+        Scenario(name="heavy_tails", levels=null, noise=lambda rng, n: rng.standard_t(2, (6, n))),
+        Scenario(name="rounded_to_1/10000", levels=null, noise=_draw_normal(6), step=1 / 10_000),
+        Scenario(name="rounded_to_1/360", levels=null, noise=_draw_normal(6), step=1 / 360),
+        Scenario(name="diverges_1_in_8", levels=null, noise=_diverge),
+        Scenario(name="levels_0_-2_-3_-8", levels=(0, -2, -3, -8), noise=_draw_normal(4)),
+        Scenario(
+            name="levels_0_1.5_3_beside_noise",
+            levels=(0, 1.5, 3, 0),
+            noise=lambda rng, n: unequal[2:] * rng.standard_normal((4, n)),
+        ),
+        Scenario(name="one_of_six_2_ahead", levels=(2, 0, 0, 0, 0, 0), noise=_draw_normal(6)),
+    ]
+
+
+def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rates:
+    """Draw experiments, always the same, and count."""
+    generator = np.random.default_rng(0)
+    levels = SD * np.array(scenario.levels)
+    truths = [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
+    num_true = max(1, sum(truth != 0 for truth in truths))
+    rates = Rates(
+        false_alarms=0, false_better=0, power=0, holm_power=0, coverage=0, num_experiments=num_experiments
+    )
+    for _ in range(num_experiments):
+        answer = answer_all(scenario.draw(generator, num_seeds), margin=MARGIN)
+        rates.false_alarms += _is_any_false(answer, truths, is_null=not any(scenario.levels))
+        rates.false_better += any(
+            "is better" in pair.verdict and truth * (pair.difference or 0) <= 0
+            for pair, truth in zip(answer.pairs, truths, strict=True)
+        )
+        pairs = [(pair, truth) for pair, truth in zip(answer.pairs, truths, strict=True) if truth != 0]
+        rates.power += sum(_is_found(pair, truth) for pair, truth in pairs) / num_true
+        rates.holm_power += sum((pair.p_holm or 1) <= LEVEL for pair, _ in pairs) / num_true
+        rates.coverage += all(
+            (pair.simultaneous_low or 0) <= truth <= (pair.simultaneous_high or 0)
+            for pair, truth in zip(answer.pairs, truths, strict=True)
+        )
+    for name in ("false_alarms", "false_better", "power", "holm_power", "coverage"):
+        setattr(rates, name, getattr(rates, name) / num_experiments)
+    return rates
+
+
+def main() -> None:
+    """Print each rate on a line of its own: its name, the scenario, the number of seeds, the figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--experiments", type=int, default=1_000)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[6, 8, 10])
+    arguments = parser.parse_args()
+    error = 100 * (LEVEL * (1 - LEVEL) / arguments.experiments) ** 0.5
+    write(f"{describe_machine()}; {arguments.experiments} experiments each, standard error {error:.1f} %")
+    for scenario in make_scenarios():
+        for num_seeds in arguments.seeds:
+            rates = simulate(scenario, num_seeds=num_seeds, num_experiments=arguments.experiments)
+            where = f"{scenario.name} {num_seeds} seeds"
+            write(f"false_alarms_any {where} {100 * rates.false_alarms:.1f} %")
+            write(f"false_better {where} {100 * rates.false_better:.1f} %")
+            write(f"coverage_all {where} {100 * rates.coverage:.1f} %")
+            if any(scenario.levels):
+                write(f"power {where} {100 * rates.power:.0f} %")
+                write(f"power_holm {where} {100 * rates.holm_power:.0f} %")
+
+
+def _draw_normal(num_configs: int) -> Noise:
+    return lambda generator, num_seeds: generator.standard_normal((num_configs, num_seeds))
+
+
+def _diverge(generator: np.random.Generator, num_seeds: int) -> NDArray[np.float64]:
+    """The last configuration fails one time in eight, by 20 SD, and is the better for it otherwise."""
+    noise = generator.standard_normal((6, num_seeds))
+    noise[-1] += 20 / 8 - 20 * (generator.random(num_seeds) < 1 / 8)
+    return noise
+
+
+def _is_any_false(answer: Answer, truths: Sequence[float], *, is_null: bool) -> bool:
+    """Whether anything false is said of pairs, or, where nothing differs at all, of factors."""
+    if any(_is_false(pair, truth) for pair, truth in zip(answer.pairs, truths, strict=True)):
+        return True
+    factors = answer.factors
+    if factors is None or not is_null:
+        return False
+    findings: list[Finding] = [
+        *itertools.chain(*factors.effects.values(), *factors.averages.values()),
+        *factors.interactions,
+    ]
+    return any(one.outcome in ("a_better", "b_better", "interaction") for one in findings) or any(
+        one.outcome == "levels_differ" for one in factors.overall
+    )
+
+
+def _is_false(pair: Finding, truth: float) -> bool:
+    if pair.outcome == "practically_same":
+        return abs(truth) > pair.margin
+    return pair.outcome in ("a_better", "b_better") and truth * (pair.difference or 0) <= 0
+
+
+def _is_found(pair: Finding, truth: float) -> bool:
+    return pair.outcome in ("a_better", "b_better") and truth * (pair.difference or 0) > 0
+
+
+if __name__ == "__main__":
+    main()
