@@ -43,6 +43,7 @@ class Standing(Enum):
     BETTER_THAN_ALL = ("better than all others", "yes")
     BETTER_THAN_SOME = ("better than some", "yes")
     YES = ("yes", "yes")
+    PRACTICALLY_SAME = ("practically the same", "no")
     NO_DIFFERENCE_FOUND = ("no difference found", "open")
     CANNOT_CONCLUDE = ("cannot conclude", "open")
     AGREES = ("agrees", "yes")

@@ -6,6 +6,7 @@ from lab.wording import count_words
 from service.report.blocks import Report
 from service.report.data import Material
 from service.report.sections.findings import write_conclusions, write_verdicts
+from service.report.sections.limits import write_limitations, write_references
 from service.report.sections.method import write_appendix, write_method
 from service.report.sections.mistakes import write_mistakes
 from service.report.sections.reproduce import write_provenance
@@ -30,7 +31,9 @@ def compose_report(material: Material, *, base_url: str) -> Report:
             write_mistakes(material),
             write_architecture(material),
             write_method(material),
+            write_limitations(material),
             write_provenance(material, base_url=base_url),
+            write_references(),
             write_appendix(),
         ],
     )

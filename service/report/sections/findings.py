@@ -78,6 +78,8 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
         standing = Standing.BETTER_THAN_ALL
     elif beaten:
         standing, detail = Standing.BETTER_THAN_SOME, f"better than {len(beaten)} of {len(leads)}"
+    elif all(lead.outcome == "practically_same" for lead in leads):
+        standing = Standing.PRACTICALLY_SAME
     elif any(lead.outcome == "no_difference_found" for lead in leads):
         standing = Standing.NO_DIFFERENCE_FOUND
     return Finding(f"{best.label} has the highest mean", standing, words, detail)
@@ -134,7 +136,12 @@ def _stand(factor: str, factors: FactorsOut) -> Standing:
     outcomes += [one.outcome for one in factors.averages.get(factor, [])]
     if {"levels_differ", "a_better", "b_better"} & set(outcomes):
         return Standing.YES
-    return Standing.NO_DIFFERENCE_FOUND if "no_difference_found" in outcomes else Standing.CANNOT_CONCLUDE
+    averages = factors.averages.get(factor, [])
+    if averages and all(one.outcome == "practically_same" for one in averages):
+        return Standing.PRACTICALLY_SAME
+    if {"no_difference_found", "practically_same"} & set(outcomes):
+        return Standing.NO_DIFFERENCE_FOUND
+    return Standing.CANNOT_CONCLUDE
 
 
 def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
@@ -220,6 +227,7 @@ def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
         return []
     found = [one for one in interactions if one.outcome == "interaction"]
     unfound = [one for one in interactions if one.outcome == "no_difference_found"]
+    same = [one for one in interactions if one.outcome == "practically_same"]
     open_ones = [one for one in interactions if one.outcome == "cannot_conclude"]
     lines = [f"{_capitalize(one.verdict)}." for one in found[:MOST_INTERACTIONS_LISTED]]
     if len(found) > len(lines):
@@ -230,6 +238,11 @@ def _write_interactions(interactions: Sequence[InteractionOut]) -> list[Block]:
         lines.append(
             f"Of {number} with the normalization, no difference was found in {len(unfound)}; these seeds "
             f"would find about {format_points(points)} points or less in each, four times in five."
+        )
+    if same:
+        lines.append(
+            f"Of {number} with the normalization, {len(same)} are practically none: within "
+            f"{format_points(same[0].margin)} points."
         )
     if open_ones:
         reason = open_ones[0].reason

@@ -51,8 +51,8 @@ def write_objective(material: Material) -> Section:
     if len(configs) > 1:
         blocks.append(
             Paragraph(
-                "A difference is called real only where seeds that pair up agree on it: an exact sign-flip "
-                "test on the differences by seed, corrected for the number of comparisons."
+                "A difference is called real only where seeds that pair up agree on it: sign flips of whole "
+                "seeds, corrected for everything that is compared."
             )
         )
     return Section("objective", "Objective", blocks)
