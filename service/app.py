@@ -20,7 +20,7 @@ from service.comparison import routes as comparison
 from service.dashboard_files import serve_dashboard
 from service.dependencies import Resources
 from service.errors import add_error_handlers
-from service.experiments import control, events, submission
+from service.experiments import control, events, seeds, submission
 from service.experiments import listing as experiments
 from service.experiments.feed import ExperimentFeed
 from service.guards import BodyLimit, JsonByDefault, guard
@@ -50,6 +50,7 @@ GUARDED_ROUTES = (
     plots,
     mistakes,
     control,
+    seeds,
     events,
     runs,
     predict,

@@ -28,6 +28,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012
         dict[str, Any]: sa.JSON,
         list[int]: sa.JSON,
+        list[dict[str, Any]]: sa.JSON,
         datetime: UtcDateTime,
         bytes: sa.LargeBinary,
     }
@@ -48,6 +49,8 @@ class Experiment(Base):
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     priority: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
+    # The looks at its results; null before seeds were added.
+    looks: Mapped[list[dict[str, Any]] | None]
     runs: Mapped[list["Run"]] = relationship(order_by="Run.id", passive_deletes=True)
 
 

@@ -62,7 +62,7 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
         # The study let the test loss set its learning rate. Only its exact repetition may.
         recipe["schedule_metric"] = "test"
     seeds = request.seeds if request.seeds is not None else list(range(preset.num_seeds if preset else 1))
-    _check_counts(configs, seeds)
+    _check_lists(configs, seeds)
     if not -MAX_PRIORITY <= request.priority <= MAX_PRIORITY:
         raise InvalidConfigError(
             f"priority is {request.priority}; it must be from {-MAX_PRIORITY} to {MAX_PRIORITY}."
@@ -197,16 +197,25 @@ def _list_configs(request: ExperimentRequest, preset: Preset | None) -> list[dic
     return expand_grid((preset.grid if preset else request.grid) or {})
 
 
-def _check_counts(configs: list[dict[str, Any]], seeds: list[int]) -> None:
+def _check_lists(configs: list[dict[str, Any]], seeds: list[int]) -> None:
     if not configs:
         raise InvalidConfigError("configs is empty; list at least one configuration.")
     if not seeds:
         raise InvalidConfigError("seeds is empty; give a count of 1 or more, or a list of seeds.")
     if len(set(seeds)) != len(seeds):
         raise InvalidConfigError("seeds has the same seed twice; a seed gives the same numbers every time.")
-    if len(configs) * len(seeds) > MAX_RUNS:
+    check_counts(num_configs=len(configs), num_seeds=len(seeds))
+
+
+def check_counts(*, num_configs: int, num_seeds: int) -> None:
+    """Refuse more runs than an experiment can have.
+
+    Raises:
+        InvalidConfigError: there are more.
+    """
+    if num_configs * num_seeds > MAX_RUNS:
         raise InvalidConfigError(
-            f"{len(configs)} configurations × {len(seeds)} seeds are {len(configs) * len(seeds)} runs; an "
+            f"{num_configs} configurations × {num_seeds} seeds are {num_configs * num_seeds} runs; an "
             f"experiment can have {MAX_RUNS}."
         )
 

@@ -5,6 +5,7 @@ take a run off a worker is therefore one update here, at once and for good; the 
 Every function may be repeated without harm and works in the caller's transaction.
 """
 
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,11 +14,13 @@ from sqlalchemy.orm import Session
 
 from lab.database.tables import Experiment, Run
 from lab.errors import IdempotencyConflictError
-from lab.experiments.planning import ExperimentSpec
+from lab.experiments.configs import RunConfig
+from lab.experiments.looks import add_look
+from lab.experiments.planning import ExperimentSpec, check_counts
 from lab.queue.job_queue import JobQueue
 from lab.runs.locks import lock_runs
 from lab.runs.queueing import queue_in_bundles
-from lab.runs.records import find_experiment
+from lab.runs.records import find_experiment, read_looks
 
 
 def submit_experiment(
@@ -58,6 +61,43 @@ def submit_experiment(
     session.flush()
     queue_in_bundles(session, queue, runs)
     return experiment.id
+
+
+def add_seeds(session: Session, queue: JobQueue, experiment_id: int, *, number: int) -> None:
+    """Queue every configuration with ``number`` more seeds, the next after the highest.
+
+    Raises:
+        NotFoundError: there is no such experiment.
+        InvalidConfigError: the experiment would have too many runs, or too high a seed.
+    """
+    # Of two simultaneous requests, the second waits here, and adds to the first one's seeds.
+    session.execute(
+        sa.update(Experiment).where(Experiment.id == experiment_id).values(priority=Experiment.priority)
+    )
+    experiment = find_experiment(session, experiment_id)
+    query = sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
+    runs = session.scalars(query).all()
+    configs = list(
+        {config.label: config for run in runs if (config := RunConfig.from_json(run.config))}.values()
+    )
+    seeds = sorted({run.config["seed"] for run in runs})
+    new_seeds = range(seeds[-1] + 1, seeds[-1] + 1 + number)
+    check_counts(num_configs=len(configs), num_seeds=len(seeds) + number)
+    looks = add_look(
+        read_looks(experiment),
+        num_seeds_before=len(seeds),
+        num_seeds=len(seeds) + number,
+        is_seen=any(run.finished_at is not None for run in runs),
+    )
+    experiment.looks = [asdict(look) for look in looks]
+    added = [
+        Run(experiment_id=experiment_id, config=replace(config, seed=seed).to_json())
+        for config in configs
+        for seed in new_seeds
+    ]
+    session.add_all(added)
+    session.flush()
+    queue_in_bundles(session, queue, added)
 
 
 def cancel_experiment(session: Session, experiment_id: int) -> list[str]:

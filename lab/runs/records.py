@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, Experiment, Run
 from lab.errors import NotFoundError, RunNotFinishedError
 from lab.experiments.configs import RunConfig
+from lab.experiments.looks import Look
 from lab.queue.job_queue import JOBS
 from lab.queue.workers import read_workforce
 from lab.runs.status import (
@@ -23,6 +24,7 @@ from lab.runs.status import (
     select_status,
 )
 from lab.statistics.calibration import Calibration
+from lab.statistics.paired import LEVEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +85,13 @@ class ExperimentRecord:
     preset: str | None
     priority: int
     created_at: datetime
+    looks: list[Look]
     runs: list[RunRecord]
+
+    @property
+    def level(self) -> float:
+        """The level that its differences are judged at: that of the last look."""
+        return self.looks[-1].level if self.looks else LEVEL
 
     @cached_property
     def configurations(self) -> list[ConfigurationRecord]:
@@ -131,6 +139,11 @@ def find_experiment(session: Session, experiment_id: int) -> Experiment:
     return experiment
 
 
+def read_looks(experiment: Experiment) -> list[Look]:
+    """The looks at the experiment's results; none before seeds were added."""
+    return [Look(**look) for look in experiment.looks or []]
+
+
 def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
     """One experiment and its runs.
 
@@ -145,6 +158,7 @@ def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
         preset=experiment.preset,
         priority=experiment.priority,
         created_at=experiment.created_at,
+        looks=read_looks(experiment),
         runs=_read_runs(session, Run.experiment_id == experiment_id),
     )
 

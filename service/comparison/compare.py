@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
+from lab.experiments.looks import sum_levels
 from lab.runs.records import ExperimentRecord, read_metrics
-from lab.statistics.paired import LEVEL, MIN_SEEDS
+from lab.statistics.paired import MIN_SEEDS
 from lab.wording import join_words
 from service.comparison.answer import answer_all, can_show_factors, choose_margin
 from service.comparison.disagreement import count_only_correct, read_correctness
-from service.comparison.schemas import ComparisonOut
+from service.comparison.schemas import ComparisonOut, LookOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
 from service.results.runs import summarize_run
 from service.test_images import TestImages
@@ -78,7 +80,9 @@ def compare_experiment(
             disagreements = count_only_correct(experiment, is_correct)
         except DatasetUnavailableError as error:
             warnings.append(f"No McNemar counts: {error}")
-    answer = answer_all(scores, margin=margin, reference=reference, disagreements=disagreements)
+    answer = answer_all(
+        scores, margin=margin, level=experiment.level, reference=reference, disagreements=disagreements
+    )
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,
@@ -86,7 +90,8 @@ def compare_experiment(
         metric=metric,
         configurations=scores.labels,
         seeds=scores.seeds,
-        level=LEVEL,
+        level=experiment.level,
+        looks=[LookOut(**asdict(look)) for look in experiment.looks],
         min_seeds=MIN_SEEDS,
         margin=margin,
         warnings=warnings,
@@ -112,6 +117,13 @@ def _list_warnings(experiment: ExperimentRecord, scores: Scores) -> list[str]:
         warnings.append(
             "Preliminary: runs are still to come. To look again and again until a difference shows makes "
             "false alarms more likely than the p values say."
+        )
+    if len(experiment.looks) > 1:
+        *earlier, last = experiment.looks
+        counts = join_words([str(look.num_seeds) for look in earlier])
+        warnings.append(
+            f"Looked at before with {counts} seeds: this look is judged at {last.level:.2%}, and over all "
+            f"looks the chance of any false difference is up to {sum_levels(experiment.looks):.2%}."
         )
     if unlearned := _find_unlearned(scores):
         warnings.append(

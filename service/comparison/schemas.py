@@ -86,6 +86,13 @@ class FactorsOut(BaseModel):
     warnings: list[str]
 
 
+class LookOut(BaseModel):
+    """One look at the results."""
+
+    num_seeds: int
+    level: float = Field(description="Level that everything the answer asserts is judged at.")
+
+
 class ComparisonOut(BaseModel):
     """Every pair of an experiment's configurations, and the factors that they are made of."""
 
@@ -96,6 +103,7 @@ class ComparisonOut(BaseModel):
     configurations: list[str]
     seeds: list[int]
     level: float
+    looks: list[LookOut] = Field(description="All looks, the last one now; empty if no seeds were added.")
     min_seeds: int = Field(description="The fewest seeds that can conclude anything.")
     margin: float = Field(description="Differences up to this are practically none; a fraction.")
     warnings: list[str]

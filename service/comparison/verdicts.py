@@ -37,7 +37,8 @@ class Finding(BaseModel):
     )
     ci_high: float | None = None
     simultaneous_low: float | None = Field(
-        None, description="95 % interval that holds for all differences of the answer at once."
+        None,
+        description="Interval at confidence 1 − level that holds for all differences of the answer at once.",
     )
     simultaneous_high: float | None = None
     p_value: float | None = Field(None, description="Two-sided exact sign-flip p, not adjusted.")

@@ -171,7 +171,8 @@ class PlotCatalog:
         if self._judged_pairs is not None:
             return self._judged_pairs
         scores = collect_scores(self._whole, read_final_accuracies(self._whole))
-        return answer_all(scores, margin=choose_margin(DATASETS[self._whole.dataset].test_size)).pairs
+        margin = choose_margin(DATASETS[self._whole.dataset].test_size)
+        return answer_all(scores, margin=margin, level=self._whole.level).pairs
 
     def _draw_overview(self) -> Figure:
         return draw_overview(list(self._curves.values()), title=self._experiment.name)

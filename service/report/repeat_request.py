@@ -1,5 +1,6 @@
 """The request that repeats an experiment, even if presets have changed since."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lab.datasets.load import DATASETS
@@ -25,7 +26,20 @@ def find_repeating_request(experiment: ExperimentRecord, request: dict[str, Any]
     configs = {config.label: _spell_out(config) for config in runs}
     spelled_out = {"name": experiment.name, **shared, "configs": list(configs.values())}
     candidates = ({**request, **shared}, spelled_out)
-    return next((body for body in candidates if _plan(body, dataset=experiment.dataset) == runs), None)
+    # Seeds that were added come last; asked for at once, each stands beside its configuration.
+    wanted = _order(runs)
+    return next(
+        (
+            body
+            for body in candidates
+            if (planned := _plan(body, dataset=experiment.dataset)) and _order(planned) == wanted
+        ),
+        None,
+    )
+
+
+def _order(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    return sorted(configs, key=lambda config: (config.label, config.seed))
 
 
 def _plan(body: dict[str, Any], *, dataset: str) -> list[RunConfig] | None:

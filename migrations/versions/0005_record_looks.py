@@ -1,0 +1,17 @@
+"""Record looks: with how many seeds an experiment was judged, at which level."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("experiments", sa.Column("looks", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("experiments", "looks")
