@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from lab.experiments.configs import RunConfig
-from lab.experiments.factors import FACTORS, find_differing, read_settings
+from lab.experiments.factors import FACTORS, find_differing, has_tuned_rates, read_settings
 from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, join_words
 
@@ -34,6 +34,8 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
 def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
     """Factors that differ, when no two configurations differ in the normalization alone."""
     settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
+    if has_tuned_rates(settings):
+        settings = [{**each, "learning_rate": None} for each in settings]
     differing = [find_differing(a, b) for a, b in combinations(settings, 2)]
     changes = [names for names in differing if "normalization" in names]
     if ["normalization"] in changes:

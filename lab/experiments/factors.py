@@ -1,5 +1,6 @@
 """Factors: the fields in which configurations can differ, and words for their levels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lab.experiments.configs import CONFIG_FIELDS, STUDY_L1, STUDY_L2, RunConfig
@@ -40,6 +41,14 @@ def read_settings(config: RunConfig) -> Settings:
 def find_differing(a: Settings, b: Settings) -> list[str]:
     """Name the factors in which two configurations differ, among those that apply to both."""
     return [name for name in FACTORS if a[name] != b[name] and a[name] is not None and b[name] is not None]
+
+
+def has_tuned_rates(settings: Sequence[Settings]) -> bool:
+    """Whether each normalization has one learning rate of its own, whatever else changes."""
+    rates: dict[str, set[float]] = {}
+    for each in settings:
+        rates.setdefault(each["normalization"], set()).add(each["learning_rate"])
+    return all(len(own) == 1 for own in rates.values()) and len(set.union(*rates.values(), set())) > 1
 
 
 def describe_level(factor: str, value: Any) -> str:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.experiments.factors import FACTORS, Settings, describe_level, find_differing
+from lab.experiments.factors import FACTORS, Settings, describe_level, find_differing, has_tuned_rates
 
 Pair = tuple[int, int]
 """Two configurations by their place in the list; the difference is the first's figure minus the second's."""
@@ -25,10 +25,13 @@ def fold_coupled(settings: Sequence[Settings]) -> tuple[list[Settings], dict[str
     """Count fields of the recipe that always change together as one factor, the first.
 
     The others are given no meaning, and are named by the one that stands for them: a learning rate in
-    proportion to the batch size belongs to it. What is compared, normalization and penalty, is never folded:
-    those two changing together is what confounds.
+    proportion to the batch size belongs to it, and one that was chosen for each normalization to that. What
+    is compared, normalization and penalty, is never folded: those two changing together is what confounds.
     """
     coupled: dict[str, list[str]] = {}
+    if has_tuned_rates(settings):
+        coupled["normalization"] = ["learning_rate"]
+        settings = [{**each, "learning_rate": None} for each in settings]
     recipe = [name for name in _list_varying(settings) if name not in ("normalization", "penalty")]
     for name, other in itertools.combinations(recipe, 2):
         pairs = {(repr(each[name]), repr(each[other])) for each in settings}

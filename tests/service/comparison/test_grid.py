@@ -2,11 +2,13 @@
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lab.experiments.cautions import find_warnings
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, RunConfig
 from lab.experiments.factors import describe_level, find_differing, read_settings
 from lab.statistics.paired import LEVEL
@@ -97,6 +99,25 @@ class TestCoupled:
         assert [effect.factor for effect in effects] == ["normalization"] * 3 + ["batch_size"] * 6
         assert effects[0].held_fixed == {"batch_size": "2"}
         assert len(find_interactions(effects, settings)) == 3
+
+    def test_a_learning_rate_of_each_normalization_belongs_to_it(self) -> None:
+        configs = self.plan(
+            *(
+                {"normalization": name, "learning_rate": rate, "l1": l1}
+                for name, rate in (("batch", 0.16), ("group", 0.08), ("layer", 0.08))
+                for l1 in (0.0, 1e-4)
+            )
+        )
+
+        settings, coupled = fold_coupled([read_settings(config) for config in configs])
+        effects = find_effects(settings)
+
+        assert coupled == {"normalization": ["learning_rate"]}
+        assert [effect.factor for effect in effects].count("normalization") == 3 * 2
+        assert find_warnings([replace(config, label=str(config)) for config in configs]) == [
+            "Cannot conclude which configuration is better: 1 seed each, and 6 are the fewest that an exact "
+            "paired test can conclude from."
+        ]
 
     def test_normalization_and_penalty_never_do(self) -> None:
         configs = self.plan({"l1": 1e-4}, {"normalization": "group", "l2": 1e-3}, {"normalization": "layer"})
