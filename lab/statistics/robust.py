@@ -22,7 +22,7 @@ class RobustDifference:
 
     ``probability_ahead``: the chance that a run of the first beats one of the second, ties counting half.
     ``sds``: standard deviations of the first and of the second over their seeds. ``largest_share``: the part
-    of the sum of squares about the mean difference that one seed brings, 0 if nothing varies.
+    of the sum of squared differences that one seed brings, 0 without any difference.
     """
 
     median: float
@@ -45,13 +45,12 @@ class RobustDifference:
 def describe_robustly(first: NDArray[np.float64], second: NDArray[np.float64]) -> RobustDifference:
     """Describe the difference of two figures (seeds,), two seeds or more, paired."""
     differences = first - second
-    squares = (differences - differences.mean()) ** 2
-    sd = find_sd(differences)
+    squares = differences**2
     wins = np.sign(np.subtract.outer(first, second))
     return RobustDifference(
         median=float(np.median(differences)),
         interquartile_mean=float(stats.trim_mean(differences, 0.25)),
         probability_ahead=float((wins.mean() + 1) / 2),
         sds=(find_sd(first) or 0.0, find_sd(second) or 0.0),
-        largest_share=float(squares.max() / squares.sum()) if sd else 0.0,
+        largest_share=float(squares.max() / squares.sum()) if squares.any() else 0.0,
     )

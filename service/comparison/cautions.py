@@ -24,7 +24,8 @@ def find_cautions(
         )
     if found.num_seeds < MIN_SEEDS or robust is None:
         return cautions
-    cautions += _describe_shape(robust, names)
+    if is_found or robust.is_spread_unequal:
+        cautions += _describe_shape(robust, names)
     if is_found and half_width is not None and abs(found.difference) <= half_width:
         cautions.append(
             "The simultaneous interval includes 0 although the exact test finds a difference: trust the "
@@ -53,7 +54,7 @@ def _describe_shape(robust: RobustDifference, names: tuple[str, str]) -> list[st
             f"{format_points(robust.sds[steady])} against {format_points(robust.sds[other])} points."
         )
     if robust.is_one_seed_decisive:
-        words.append(f"One seed brings {robust.largest_share:.0%} of the variation.")
+        words.append(f"One seed brings {robust.largest_share:.0%} of the sum of squared differences.")
     if not words:
         return []
     return [

@@ -46,7 +46,7 @@ METHOD = {
     "mcnemar": "Exact, for each seed by itself: about the two networks trained, not about other seeds.",
     "verdict": "Better where p_adjusted is at most 0.05; nothing is concluded from fewer than 6 seeds. "
     "“Usually ahead” replaces “better” where one spreads over 3 times as much as the other, or one seed "
-    "brings more than half of the variation.",
+    "brings more than half of the sum of squared differences.",
 }
 
 

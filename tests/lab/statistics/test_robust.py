@@ -19,8 +19,8 @@ def test_by_hand() -> None:
     assert found.probability_ahead == pytest.approx((9 + 1.5) / 16)
     assert found.sds == pytest.approx((0.2, 0.05))
     assert found.is_spread_unequal
-    # Squares about the mean, −0.025: 0.125², 0.025², 0.125², 0.275².
-    assert found.largest_share == pytest.approx(0.275**2 / (2 * 0.125**2 + 0.025**2 + 0.275**2))
+    # Squares: 0.01, 0, 0.01, 0.09.
+    assert found.largest_share == pytest.approx(0.09 / 0.11)
     assert found.is_one_seed_decisive
 
 

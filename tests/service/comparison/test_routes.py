@@ -221,7 +221,7 @@ class TestWarnings:
         assert pair["verdict"].startswith("batch is usually ahead of group by ")
         caution, interval = pair["warnings"]
         assert caution.startswith("group was steadier on these seeds: standard deviation ")
-        assert "One seed brings 83% of the variation." in caution
+        assert "One seed brings 100% of the sum of squared differences." in caution
         assert "the median difference is +0.15 points" in caution
         assert "The simultaneous interval includes 0" in interval
 

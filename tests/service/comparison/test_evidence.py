@@ -1,0 +1,106 @@
+"""The published grid, judged again from its runs' figures by an independent computation."""
+
+import csv
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lab.experiments.configs import NORMALIZATIONS, PENALTIES, RunConfig
+from service.comparison.answer import answer_all
+from service.comparison.scores import Scores
+
+EVIDENCE = Path(__file__).parents[3] / "docs" / "data" / "normalization-penalty-mnist.csv"
+RATES = {"batch": 0.16, "group": 0.08, "layer": 0.04, "instance": 0.32}
+
+Table = dict[tuple[str, str], NDArray[np.float64]]
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """The final test accuracies of each normalization and penalty, by seed."""
+    scores: dict[tuple[str, str], list[float]] = {}
+    with EVIDENCE.open() as file:
+        for row in csv.DictReader(file):
+            scores.setdefault((row["normalization"], row["penalty"]), []).append(
+                float(row["final_test_accuracy"])
+            )
+    assert {len(values) for values in scores.values()} == {6}
+    return {key: np.array(values) for key, values in scores.items()}
+
+
+def list_differences(table: Table) -> dict[object, NDArray[np.float64]]:
+    """Every difference of the answer: pairs, averages of both factors, differences of differences."""
+    normalizations = [name for name in NORMALIZATIONS if name in RATES]
+    found: dict[object, NDArray[np.float64]] = {
+        pair: table[pair[0]] - table[pair[1]] for pair in itertools.combinations(table, 2)
+    }
+    for a, b in itertools.combinations(normalizations, 2):
+        lead = {penalty: table[a, penalty] - table[b, penalty] for penalty in PENALTIES}
+        found[a, b] = np.mean(list(lead.values()), axis=0)
+        for one, other in itertools.combinations(PENALTIES, 2):
+            found[a, b, one, other] = lead[one] - lead[other]
+    for one, other in itertools.combinations(PENALTIES, 2):
+        found[one, other] = np.mean([table[n, one] - table[n, other] for n in normalizations], axis=0)
+    return found
+
+
+def adjust(differences: dict[object, NDArray[np.float64]]) -> dict[object, float]:
+    """Westfall and Young's step-down, literally: the clearest difference against all that are left."""
+    flips = [np.array(signs) for signs in itertools.product([1, -1], repeat=6)]
+
+    def find_t(values: NDArray[np.float64]) -> float:
+        spread = values.std(ddof=1)
+        return abs(float(values.mean())) / spread if spread > 1e-12 else 0.0
+
+    flipped = {name: [find_t(signs * values) for signs in flips] for name, values in differences.items()}
+    left = sorted(differences, key=lambda name: -flipped[name][0])
+    adjusted: dict[object, float] = {}
+    reached = 0.0
+    while left:
+        seen = flipped[left[0]][0]
+        largest = np.max([flipped[name] for name in left], axis=0)
+        reached = max(reached, float(np.mean(largest >= seen * (1 - 1e-9))))
+        adjusted[left.pop(0)] = reached
+    return adjusted
+
+
+def test_adjusted_p_of_pairs_averages_and_interactions(table: Table) -> None:
+    configs = [
+        RunConfig(
+            dataset="mnist",
+            schedule="onecycle",
+            normalization=name,  # type: ignore[arg-type]
+            l1=PENALTIES[penalty][0],
+            l2=PENALTIES[penalty][1],
+            learning_rate=RATES[name],
+            label=f"{name} {penalty}",
+        )
+        for name, penalty in table
+    ]
+    scores = Scores(configs=configs, seeds=list(range(6)), values=np.stack([*table.values()]), unfinished=[])
+    answer = answer_all(scores, margin=0.001)
+    expected = adjust(list_differences(table))
+    keys = dict(zip(scores.labels, table, strict=True))
+
+    assert len(expected) == 120 + 6 + 6 + 36
+    assert answer.factors is not None
+    assert {one.num_tests for one in answer.pairs} == {168}
+    for pair in answer.pairs:
+        assert pair.p_adjusted == pytest.approx(expected[keys[pair.a], keys[pair.b]])
+    for average in itertools.chain(*answer.factors.averages.values()):
+        assert average.p_adjusted == pytest.approx(expected[average.a_level, average.b_level])
+    for one in answer.factors.interactions:
+        assert one.p_adjusted == pytest.approx(expected[one.a_level, one.b_level, one.level, one.other_level])
+
+
+def test_verdicts_are_those_of_the_published_results(table: Table) -> None:
+    """What docs/results.md states: four pairs, one average, and one practical equality."""
+    found = adjust(list_differences(table))
+    clear = [name for name, p in found.items() if p <= 0.05]
+
+    assert len([name for name in clear if isinstance(name, tuple) and isinstance(name[0], tuple)]) == 4
+    assert ("batch", "instance") in clear
+    assert len(clear) == 5
