@@ -27,3 +27,11 @@ def format_points(fraction: float) -> str:
 def format_signed_points(fraction: float) -> str:
     """A difference in percentage points with its sign: “+0.42”, “−1.03”."""
     return f"{100 * fraction:+.2f}".replace("-", "−")
+
+
+def describe_duration(seconds: float) -> str:
+    """A duration, roughly: “40 seconds”, “5 minutes”, “2 hours”."""
+    for unit, length in (("hour", 3_600), ("minute", 60)):
+        if seconds >= 1.5 * length:
+            return count_words(round(seconds / length), unit)
+    return count_words(max(1, round(seconds)), "second")

@@ -22,6 +22,7 @@ MIN_SEEDS = 6
 """The fewest with which the exact two-sided sign-flip test can reach ``LEVEL``: 2 / 2^6 = 0.031."""
 
 MAX_EXACT_SEEDS = 16
+MOST_SEEDS = 100
 NUM_RESAMPLES = 65_535
 # Beyond, the sign-flip test has as much power as the t test.
 MAX_FLIPPED_SEEDS = 10
@@ -130,6 +131,24 @@ def find_detectable_effect(num_seeds: int, critical_t: float) -> float | None:
 
     effects = np.linspace(0, 20, 2_001)
     return float(effects[min(bisect_left(effects, True, key=is_enough), len(effects) - 1)])
+
+
+def count_seeds_to_settle(
+    found: PairedDifference, *, step_t: float, equivalence_t: float, margin: float
+) -> int | None:
+    """Count the seeds, up to ``MOST_SEEDS``, that settle a difference if it and its spread stay as they are.
+
+    Settled means found, at the quantile of t that ``step_t`` is, or within ``margin``, at that of
+    ``equivalence_t``. None where so many do not.
+    """
+    if not found.sd:
+        return None
+    seeds = np.arange(found.num_seeds + 1, MOST_SEEDS + 1)
+    tails = [stats.t.sf(t, found.num_seeds - 1) for t in (step_t, equivalence_t)]
+    to_find, to_bound = (stats.t.isf(tail, seeds - 1) * found.sd / np.sqrt(seeds) for tail in tails)
+    size = abs(found.difference)
+    is_settled = (size > to_find) | (size + to_bound <= margin)
+    return int(seeds[is_settled.argmax()]) if is_settled.any() else None
 
 
 def find_spread_range(num_seeds: int) -> tuple[float, float]:

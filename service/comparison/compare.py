@@ -1,7 +1,7 @@
 """An experiment's comparison as one document."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
 from lab.experiments.looks import sum_levels
+from lab.runs.durations import estimate_duration
 from lab.runs.records import ExperimentRecord, read_metrics
 from lab.statistics.paired import MIN_SEEDS
-from lab.wording import join_words
+from lab.wording import count_words, describe_duration, join_words
 from service.comparison.answer import answer_all, can_show_factors, choose_margin
 from service.comparison.disagreement import count_only_correct, read_correctness
-from service.comparison.schemas import ComparisonOut, LookOut
+from service.comparison.schemas import ComparisonOut, LookOut, PairOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
 from service.results.runs import summarize_run
 from service.test_images import TestImages
@@ -83,6 +84,7 @@ def compare_experiment(
     answer = answer_all(
         scores, margin=margin, level=experiment.level, reference=reference, disagreements=disagreements
     )
+    _add_settling(session, experiment, scores, answer.pairs)
     return ComparisonOut(
         experiment_id=experiment.id,
         dataset=experiment.dataset,
@@ -99,6 +101,22 @@ def compare_experiment(
         factors=answer.factors,
         method={**METHOD, "scope": _describe_scope(dataset, scores)},
     )
+
+
+def _add_settling(
+    session: Session, experiment: ExperimentRecord, scores: Scores, pairs: Sequence[PairOut]
+) -> None:
+    """Say of each open pair how many seeds would settle it, and how long they would take here."""
+    if not any(pair.seeds_to_settle for pair in pairs):
+        return
+    seconds = estimate_duration(session, scores.configs, dataset=experiment.dataset).seconds
+    for pair in pairs:
+        if (number := pair.seeds_to_settle) is None:
+            continue
+        runs = count_words(number * len(scores.configs), "run")
+        time = "" if seconds is None else f", {describe_duration(number * seconds)} here"
+        seeds = count_words(number, "more seed")
+        pair.to_settle = f"about {seeds} ({runs}{time}), if difference and spread stay as they are"
 
 
 def _read_values(session: Session, experiment: ExperimentRecord, metric: Metric) -> dict[int, float | None]:

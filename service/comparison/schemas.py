@@ -25,6 +25,7 @@ class PairOut(Finding):
     a: str
     b: str
     differing: list[str] = Field(description="Factors in which they differ; more than one is confounded.")
+    to_settle: str | None = Field(None, description="What would settle the pair, in words, if it is open.")
     mcnemar: list[DisagreementOut] | None = Field(
         description="By seed; null where other figures are compared or the true classes cannot be read."
     )

@@ -15,6 +15,7 @@ from lab.statistics.paired import (
     MIN_SEEDS,
     PairedDifference,
     adjust_holm,
+    count_seeds_to_settle,
     describe_differences,
     find_detectable_effect,
     find_spread_range,
@@ -65,6 +66,11 @@ class Finding(BaseModel):
     interquartile_mean: float | None = Field(None, description="Mean of the middle half of the differences.")
     probability_ahead: float | None = Field(
         None, description="Chance that a run of a beats a run of b, whatever their seeds; ties count half."
+    )
+    seeds_to_settle: int | None = Field(
+        None,
+        description="About how many more seeds would find this difference or show it within the margin, if "
+        "difference and spread stay as they are; null where it is settled, and above 100 seeds.",
     )
     outcome: Outcome
     verdict: str
@@ -193,6 +199,7 @@ class _Judge:
             median_difference=robust.median if robust else None,
             interquartile_mean=robust.interquartile_mean if robust else None,
             probability_ahead=robust.probability_ahead if robust else None,
+            seeds_to_settle=self._count_seeds_to_settle(found) if outcome == "no_difference_found" else None,
             outcome=outcome,
             verdict=verdict,
             reason=reason,
@@ -239,6 +246,14 @@ class _Judge:
             f"{words}, and these seeds would find a true difference of about {format_points(detectable)} "
             f"(from {format_points(low)} to {format_points(high)}) four times in five"
         )
+
+    def _count_seeds_to_settle(self, found: PairedDifference) -> int | None:
+        if not found.sd or self.family.step_t is None or self.family.equivalence_t is None:
+            return None
+        needed = count_seeds_to_settle(
+            found, step_t=self.family.step_t, equivalence_t=self.family.equivalence_t, margin=self.margin
+        )
+        return None if needed is None else needed - found.num_seeds
 
     def _find_half_width(self, found: PairedDifference, critical_t: float | None) -> float | None:
         if found.sd == 0:

@@ -64,7 +64,7 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
     beaten = [lead for lead in leads if lead.outcome == "better"]
     words = [_describe_accuracy(best)]
     if beaten:
-        words.append(f"It is better than {_name(beaten)}.")
+        words += _list_beaten(beaten)
     for outcome, claim in (
         ("practically_same", "Practically the same as it:"),
         ("no_difference_found", "No difference was found between it and"),
@@ -83,6 +83,15 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
     elif any(lead.outcome == "no_difference_found" for lead in leads):
         standing = Standing.NO_DIFFERENCE_FOUND
     return Finding(f"{best.label} has the highest mean", standing, words, detail)
+
+
+def _list_beaten(leads: Sequence[Lead]) -> list[str]:
+    """Each verdict with its size, or of many their number and the range of sizes."""
+    if len(leads) <= MOST_NAMED:
+        return [f"{_capitalize(lead.verdict)}." for lead in leads]
+    sizes = sorted(abs(lead.difference or 0.0) for lead in leads)
+    ends = f"{format_points(sizes[0])} to {format_points(sizes[-1])} points"
+    return [f"It is ahead of {_name(leads)}, by {ends}."]
 
 
 def _name(leads: Sequence[Lead]) -> str:

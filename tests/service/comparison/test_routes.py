@@ -91,6 +91,15 @@ class TestVerdict:
         )
         assert pair["p_adjusted"] > 0.05
 
+    def test_says_what_would_settle_an_open_pair(self, client: TestClient, app: FastAPI) -> None:
+        pair = compare_two(client, app, seeds=6, lead=0.0003, margin="0.0001")
+
+        assert pair["outcome"] == "no_difference_found"
+        number = pair["seeds_to_settle"]
+        # An epoch of each of the two takes two seconds; there are 25.
+        assert pair["to_settle"].startswith(f"about {number} more seeds ({2 * number} runs, ")
+        assert pair["to_settle"].endswith(" here), if difference and spread stay as they are")
+
     def test_practically_the_same_within_the_margin(self, client: TestClient, app: FastAPI) -> None:
         configs = [{"normalization": "batch"}, {"normalization": "group"}]
         experiment_id = submit(client, configs=configs, seeds=8)
