@@ -32,7 +32,7 @@ export class Verdicts {
       el("div", {}, el("h3", {}, "Pairs"), menu, this.#matrix, this.#detail),
       this.#factors,
     );
-    this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs need fewer seeds");
+    this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs leave more power");
     fill(this.#ranking, note("empty", "Verdicts appear when the first runs are completed."));
   }
 
@@ -136,6 +136,7 @@ export class Verdicts {
       el("h3", {}, `${pair.a} against ${pair.b}`),
       el("p", { class: "strong" }, `${capitalize(pair.verdict)}.`),
       el("dl", {}, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+      pair.to_settle && el("p", { class: "quiet" }, `What would settle it: ${pair.to_settle}.`),
       pair.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),
     );
   }
