@@ -27,8 +27,8 @@ def write_provenance(material: Material, *, base_url: str) -> Section:
             Paragraph(words),
             Code(f"curl -X POST {base_url}/experiments -d {shlex.quote(body)}"),
             Paragraph(
-                "The same configuration, seed, engine and PyTorch give the same numbers, bit for bit; with the "
-                "compiled CPU engine, whatever the number of threads. With another engine or version they "
+                "The same configuration, seed, engine and PyTorch give the same numbers, bit for bit, with "
+                "the compiled CPU engine whatever the number of threads. With another engine or version they "
                 "differ as another seed would."
             ),
             Bullets(

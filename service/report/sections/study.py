@@ -1,8 +1,9 @@
 """The study's conclusions, judged point by point."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 
@@ -35,6 +36,7 @@ def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
     return [
         _judge_order(material, leads, ordered),
         *_judge_margins(material, leads),
+        *_judge_levels(material, labels),
         _judge_stability(material, ordered),
         *_judge_regularization(material, material.comparison, ordered, base_url=base_url),
     ]
@@ -63,9 +65,8 @@ def _judge_margins(material: Material, leads: Sequence[Lead]) -> list[Block]:
         for first, second in pairwise(STUDY_ORDER)
     ]
     config = material.experiment.runs[0].config
-    is_same_setting = config.dataset == STUDY_DATASET and config.epochs == STUDY_EPOCHS
     ranges = [lead.single_seed_range for lead in leads]
-    if not is_same_setting:
+    if not _is_study_setting(material):
         standing = Standing.NOT_COMPARABLE
         words = (
             f"The study's margins are of MNIST after {STUDY_EPOCHS} epochs; these are of "
@@ -105,6 +106,55 @@ def _tabulate_margins(leads: Sequence[Lead], margins: Sequence[float]) -> Table:
             for lead, margin in zip(leads, margins, strict=True)
         ],
     )
+
+
+def _judge_levels(material: Material, labels: Mapping[str, str]) -> list[Block]:
+    """Hold each of the study's accuracies, of one seed, against where one more seed would lie here."""
+    summaries = {result.label: result.final_test_accuracy for result in material.results}
+    rows, is_inside = [], []
+    for name in STUDY_ORDER:
+        summary = summaries[labels[name]]
+        if not _is_study_setting(material) or summary is None or summary.ci_high is None:
+            return []
+        half = (summary.ci_high - summary.mean) * sqrt(summary.n + 1)
+        low, high = 100 * (summary.mean - half), 100 * (summary.mean + half)
+        level = STUDY_FINAL_PERCENT[name]
+        is_inside.append(low <= level <= high)
+        place = "above all of them" if level > 100 * summary.max else "below all of them"
+        rows.append(
+            (
+                labels[name],
+                f"{level:.2f}",
+                f"{100 * summary.min:.2f} to {100 * summary.max:.2f}",
+                f"{low:.2f} to {min(high, 100.0):.2f}",
+                "among them" if summary.min <= level / 100 <= summary.max else place,
+            )
+        )
+    standing = (
+        Standing.AGREES
+        if all(is_inside)
+        else Standing.AGREES_IN_PART
+        if any(is_inside)
+        else Standing.DISAGREES
+    )
+    words = (
+        f"{sum(is_inside)} of {len(is_inside)} of the study's accuracies lie where one more seed would be "
+        "expected here, with 95 % certainty."
+    )
+    headings = (
+        "configuration",
+        "the study",
+        "seeds here",
+        "one more seed, 95 %",
+        "the study’s among the seeds",
+    )
+    table = Table(headings=headings, rows=rows, text_columns=(headings[0], headings[-1]))
+    return [Finding("Its accuracies", standing, [words]), table]
+
+
+def _is_study_setting(material: Material) -> bool:
+    config = material.experiment.runs[0].config
+    return config.dataset == STUDY_DATASET and config.epochs == STUDY_EPOCHS
 
 
 def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:

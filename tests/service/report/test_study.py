@@ -1,5 +1,6 @@
 """What the report says of the study's conclusions: supported only where the seeds can tell."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -116,19 +117,41 @@ def test_without_a_completed_run_of_each_there_is_nothing_to_say(collect: Collec
     )
 
 
+def judge_figures(material: Material, *, claim: str) -> tuple[Finding, Table]:
+    """The finding on the claim and the table after it, as if the runs had been on MNIST for 25 epochs."""
+    runs = [
+        replace(run, config=replace(run.config, dataset="mnist", epochs=25))
+        for run in material.experiment.runs
+    ]
+    experiment: ExperimentRecord = replace(material.experiment, dataset="mnist", runs=runs)
+    blocks = write_study_claims(replace(material, experiment=experiment), base_url=BASE_URL)
+    for finding, table in itertools.pairwise(blocks):
+        if isinstance(finding, Finding) and finding.claim == claim:
+            assert isinstance(table, Table)
+            return finding, table
+    raise AssertionError(claim)
+
+
+class TestLevels:
+    def judge(self, material: Material) -> tuple[Finding, Table]:
+        return judge_figures(material, claim="Its accuracies")
+
+    def test_agree_where_one_more_seed_would_lie(self, collect: Collect) -> None:
+        finding, _ = self.judge(collect(STUDY_LEVELS, seeds=6))
+
+        assert finding.words_of_standing == "agrees"
+
+    def test_above_every_seed_is_said_to_be(self, collect: Collect) -> None:
+        finding, table = self.judge(collect({**STUDY_LEVELS, "batch": 0.985, "layer": 0.995}, seeds=6))
+
+        assert finding.words_of_standing == "agrees in part"
+        assert "2 of 4 of the study's accuracies" in finding.words[0]
+        assert [row[4] for row in table.rows][1:3] == ["above all of them", "below all of them"]
+
+
 class TestMargins:
     def judge(self, material: Material) -> tuple[Finding, Table]:
-        """As if the runs had been on MNIST for 25 epochs."""
-        runs = [
-            replace(run, config=replace(run.config, dataset="mnist", epochs=25))
-            for run in material.experiment.runs
-        ]
-        experiment: ExperimentRecord = replace(material.experiment, dataset="mnist", runs=runs)
-        blocks = write_study_claims(replace(material, experiment=experiment), base_url=BASE_URL)
-        finding, table = blocks[1], blocks[2]
-        assert isinstance(finding, Finding)
-        assert isinstance(table, Table)
-        return finding, table
+        return judge_figures(material, claim="The margins between them")
 
     def test_agree_where_the_intervals_hold_them(self, collect: Collect) -> None:
         finding, table = self.judge(collect(STUDY_LEVELS, seeds=6))
