@@ -57,5 +57,6 @@ function makeScale(low, high) {
 /** Describe the verdict on the leader and this configuration. */
 function describeLead(pair) {
   if (pair === undefined) return null;
+  if (pair.outcome === "practically_same") return "practically the same as the first";
   return isDecided(pair.outcome) ? "behind the first" : "not distinguishable from the first";
 }
