@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from lab.experiments.configs import RunConfig
-from lab.experiments.factors import FACTORS, find_differing, has_tuned_rates, read_settings
+from lab.experiments.factors import FACTORS, Settings, find_differing, has_tuned_rates, read_settings
 from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, join_words
 
@@ -23,7 +23,14 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
             f"Cannot conclude which configuration is better: {count_words(num_seeds, 'seed')} each, "
             f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
         )
-    if confounded := _find_confounded(configs):
+    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
+    if has_tuned_rates(settings):
+        warnings.append(
+            "Each normalization has a learning rate of its own: what is said of the normalization is said of "
+            "the two together."
+        )
+        settings = [{**each, "learning_rate": None} for each in settings]
+    if confounded := _find_confounded(settings):
         warnings.append(
             f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "
             "one of them. A grid of all combinations can tell them apart."
@@ -31,11 +38,8 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
     return warnings
 
 
-def _find_confounded(configs: Sequence[RunConfig]) -> list[str]:
+def _find_confounded(settings: Sequence[Settings]) -> list[str]:
     """Factors that differ, when no two configurations differ in the normalization alone."""
-    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
-    if has_tuned_rates(settings):
-        settings = [{**each, "learning_rate": None} for each in settings]
     differing = [find_differing(a, b) for a, b in combinations(settings, 2)]
     changes = [names for names in differing if "normalization" in names]
     if ["normalization"] in changes:

@@ -112,6 +112,7 @@ def _ask_average(scores: Scores, group: Sequence[Effect]) -> Question:
     return ask_better(
         first,
         second,
+        key=("average", factor, a, b),
         names=(a, b),
         prefix=f"averaged over {len(group)} {varied}, {factor} ",
         warnings=_note_unfinished(scores, places),
@@ -131,6 +132,7 @@ def _ask_interaction(scores: Scores, first: Effect, second: Effect, factor: str)
     lead = f"the lead of {a} over {b} is"
     claims = (f"{lead} higher with {here} than with {there}", f"{lead} lower with {here} than with {there}")
     return Question(
+        key=("interaction", first.pair, second.pair),
         first=scores.combine(_subtract(first)),
         second=scores.combine(_subtract(second)),
         claims=claims,

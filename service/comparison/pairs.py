@@ -45,6 +45,7 @@ def ask_pair(scores: Scores, pair: tuple[int, int], differing: Sequence[str]) ->
     return ask_better(
         scores.values[i],
         scores.values[j],
+        key=pair,
         names=(scores.labels[i], scores.labels[j]),
         warnings=_list_warnings(scores, pair, differing),
     )

@@ -82,8 +82,11 @@ class Finding(BaseModel):
 class Question:
     """Two figures by seed (seeds,), NaN where there is none, and claims for a higher and a lower first.
 
-    ``cautious_claims`` replace them where a mean describes the difference badly.
+    ``cautious_claims`` replace them where a mean describes the difference badly. Questions with the same
+    ``key`` are one.
     """
+
+    key: object
 
     first: NDArray[np.float64]
     second: NDArray[np.float64]
@@ -98,6 +101,7 @@ def ask_better(
     first: NDArray[np.float64],
     second: NDArray[np.float64],
     *,
+    key: object,
     names: tuple[str, str],
     prefix: str = "",
     warnings: Sequence[str] = (),
@@ -105,6 +109,7 @@ def ask_better(
     """Ask whether the first of two is better; ``prefix`` opens the claim."""
     a, b = names
     return Question(
+        key=key,
         first=first,
         second=second,
         claims=(f"{prefix}{a} is better than {b}", f"{prefix}{b} is better than {a}"),
@@ -118,10 +123,10 @@ def judge(questions: Sequence[Question], *, margin: float, level: float = LEVEL)
     """A finding for each question; all are one family, judged together at ``level``."""
     if not questions:
         return []
-    differences = np.stack([question.first - question.second for question in questions])
     # The same difference asked twice, as a pair and as an effect, is one test.
-    _, places, owners = np.unique(differences, axis=0, return_index=True, return_inverse=True, equal_nan=True)
-    unique = differences[places]
+    asked = {question.key: question for question in questions}
+    places = {key: place for place, key in enumerate(asked)}
+    unique = np.stack([question.first - question.second for question in asked.values()])
     family = judge_family(unique, level=level)
     described = [
         describe_differences(row[is_given]) if (is_given := ~np.isnan(row)).any() else None for row in unique
@@ -131,14 +136,15 @@ def judge(questions: Sequence[Question], *, margin: float, level: float = LEVEL)
         _Judge(
             question=question,
             family=family,
-            found=described[owner],
-            p_adjusted=float(family.p_adjusted[owner]),
-            p_holm=holm[owner],
+            found=described[place],
+            p_adjusted=float(family.p_adjusted[place]),
+            p_holm=holm[place],
             num_tests=len(unique),
             margin=margin,
             level=level,
         ).decide()
-        for question, owner in zip(questions, owners.ravel(), strict=True)
+        for question in questions
+        for place in [places[question.key]]
     ]
 
 

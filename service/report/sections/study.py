@@ -174,6 +174,7 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
         usual = [claim.replace("fluctuates", "usually fluctuates") for claim in words]
         questions.append(
             Question(
+                key=other,
                 first=np.array([spreads[other].get(seed, np.nan) for seed in seeds]),
                 second=np.array([spreads[group].get(seed, np.nan) for seed in seeds]),
                 claims=(words[0], words[1]),

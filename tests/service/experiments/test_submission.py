@@ -64,11 +64,20 @@ class TestPlan:
         assert client.get("/experiments").json()["experiments"] == []
 
     def test_says_what_changes_together_with_the_normalization(self, client: TestClient) -> None:
-        configs = [{"learning_rate": 0.1}, {"normalization": "group", "learning_rate": 0.01}]
+        configs = [{"dropout": 0.1}, {"normalization": "group", "dropout": 0.2}]
 
         plan = client.post("/experiments/plan", json={"configs": configs, "seeds": 6}).json()
 
-        assert any("Normalization and learning_rate change together" in text for text in plan["warnings"])
+        assert any("Normalization and dropout change together" in text for text in plan["warnings"])
+
+    def test_says_that_each_normalization_has_a_learning_rate_of_its_own(self, client: TestClient) -> None:
+        configs = [{"learning_rate": 0.1}, {"normalization": "group", "learning_rate": 0.01}]
+
+        (warning,) = client.post("/experiments/plan", json={"configs": configs, "seeds": 6}).json()[
+            "warnings"
+        ]
+
+        assert warning.startswith("Each normalization has a learning rate of its own")
 
     def test_of_an_empty_body_is_the_studys(self, client: TestClient) -> None:
         plan = client.post("/experiments/plan").json()
