@@ -8,7 +8,7 @@ planned, has half of the last one's, so that all looks together are wrong with l
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.statistics.paired import LEVEL
+from lab.statistics.paired import LEVEL, MIN_SEEDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +22,11 @@ class Look:
 def add_look(looks: Sequence[Look], *, num_seeds_before: int, num_seeds: int, is_seen: bool) -> list[Look]:
     """The looks once there are ``num_seeds``.
 
-    ``is_seen`` says whether results with ``num_seeds_before`` could be seen; if not, that look is moved.
+    ``is_seen`` says whether results with ``num_seeds_before`` could be seen; if not, or with so few seeds
+    that nothing could be found, that look is moved.
     """
     before = list(looks) or [Look(num_seeds=num_seeds_before, level=LEVEL)]
-    if not is_seen:
+    if not is_seen or num_seeds_before < MIN_SEEDS:
         return [*before[:-1], Look(num_seeds=num_seeds, level=before[-1].level)]
     return [*before, Look(num_seeds=num_seeds, level=before[-1].level / 2)]
 

@@ -22,9 +22,9 @@ class SeedsIn(StrictModel):
 def add(experiment_id: RowId, body: SeedsIn, resources: ResourcesDep, session: SessionDep) -> ExperimentOut:
     """Train every configuration with more seeds, the next after the highest.
 
-    Where results could already be seen, this is another look at the same question. It is judged at half of
-    the last look's level, so that looking again until something shows finds nothing that is not there; the
-    comparison says so. A resent request adds again.
+    Where six seeds or more could already be seen, this is another look at the same question. It is judged at
+    half of the last look's level, so that looking again until something shows finds nothing that is not
+    there; the comparison says so. A resent request adds again.
     """
     add_seeds(session, resources.queue, experiment_id, number=body.add)
     return view_experiment(read_experiment(session, experiment_id))

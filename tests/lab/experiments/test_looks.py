@@ -28,3 +28,7 @@ def test_seeds_added_before_anything_could_be_seen_cost_nothing() -> None:
         Look(num_seeds=6, level=0.05),
         Look(num_seeds=9, level=0.025),
     ]
+
+
+def test_a_look_with_too_few_seeds_to_find_anything_costs_nothing() -> None:
+    assert add_look([], num_seeds_before=5, num_seeds=6, is_seen=True) == [Look(num_seeds=6, level=0.05)]
