@@ -27,7 +27,7 @@ function makeFactor(name, averages, overall) {
     el("h4", {}, `Does ${name} matter?`),
     overall && describeOverall(overall),
     el("ul", {}, averages.map(makeEffect)),
-    el("p", { class: "quiet" }, `Points of test accuracy, ${over}.`),
+    el("p", { class: "quiet" }, `Points of test accuracy, ${over}; ± holds for all that is judged at once.`),
   );
 }
 
@@ -40,6 +40,7 @@ function describeOverall({ verdict, level_means: means }) {
 /** The better level comes first, so that every difference is positive. */
 function makeEffect(effect) {
   const { a_level: a, b_level: b, difference, outcome, verdict } = effect;
+  const simultaneous = { ci_low: effect.simultaneous_low, ci_high: effect.simultaneous_high };
   const [first, second, size] = (difference ?? 0) < 0 ? [b, a, -difference] : [a, b, difference];
   const name = isDecided(outcome) ? "better" : outcome;
   return el(
@@ -47,7 +48,7 @@ function makeEffect(effect) {
     { title: verdict },
     el("span", { class: `pair ${name}`, "aria-hidden": true }, SIGNS[name]),
     el("span", { class: "name" }, `${first} over ${second}`),
-    el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin(effect)}`),
+    el("span", { class: "figure" }, size === null ? "–" : `+${points(size)}${margin(simultaneous)}`),
     el("span", { class: "visually-hidden" }, `: ${verdict}`),
   );
 }

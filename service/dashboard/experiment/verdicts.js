@@ -122,10 +122,10 @@ export class Verdicts {
   }
 
   #show(pair) {
-    const [low, high] = [pair.ci_low, pair.ci_high].map(signedPoints);
-    const interval = pair.ci_low === null ? "" : ` (95% interval ${low} to ${high})`;
     const facts = [
-      ["Difference", pair.difference === null ? "–" : `${signedPoints(pair.difference)} points${interval}`],
+      ["Difference", pair.difference === null ? "–" : `${signedPoints(pair.difference)} points`],
+      ["95% interval, this pair alone", describeInterval(pair.ci_low, pair.ci_high)],
+      ["Interval with all judged at once", describeInterval(pair.simultaneous_low, pair.simultaneous_high)],
       ["Exact p", decimal(pair.p_value, 3)],
       ["Adjusted p", `${decimal(pair.p_adjusted, 3)} for ${pair.num_tests} tests`],
       ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
@@ -152,6 +152,10 @@ function matrixLegend() {
 function readOutcome({ outcome, a }, label) {
   if (!isDecided(outcome)) return outcome;
   return (outcome === "a_better") === (a === label) ? "better" : "worse";
+}
+
+function describeInterval(low, high) {
+  return low === null ? "–" : `${signedPoints(low)} to ${signedPoints(high)}`;
 }
 
 function indexPairs(pairs) {
