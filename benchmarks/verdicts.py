@@ -1,4 +1,4 @@
-"""How often verdicts are wrong, and how often they find what is there: ``make bench-verdicts``.
+"""Error rates and power of verdicts, by simulation: ``make bench-verdicts``.
 
 Experiments are drawn with known true levels, and judged by the function that answers
 ``GET /experiments/{id}/comparison``: three normalizations × two penalties, or four normalizations. A false
@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine, write
-from lab.experiments.configs import STUDY_L2, RunConfig
+from lab.experiments.configs import NORMALIZATIONS, STUDY_L2, RunConfig
 from lab.statistics.paired import LEVEL
 from service.comparison.answer import Answer, answer_all
+from service.comparison.finding import Finding
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Finding
 
 Noise = Callable[[np.random.Generator, int], NDArray[np.float64]]
 
@@ -44,14 +44,14 @@ class Scenario:
     def configs(self) -> list[RunConfig]:
         """Three normalizations × two penalties where there are six levels, else normalizations alone."""
         if len(self.levels) == 6:
-            combinations = itertools.product(("batch", "group", "layer"), (0.0, STUDY_L2))
+            combinations = itertools.product(NORMALIZATIONS[:3], (0.0, STUDY_L2))
         else:
-            combinations = itertools.product(("batch", "group", "layer", "instance"), (0.0,))
+            combinations = itertools.product(NORMALIZATIONS[:4], (0.0,))
         return [
             RunConfig(
                 dataset="mnist",
                 schedule="constant",
-                normalization=name,  # type: ignore[arg-type]
+                normalization=name,
                 l2=l2,
                 label=f"{name}, {l2}",
             )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from lab.experiments.configs import RunConfig
-from lab.experiments.factors import FACTORS, Settings, find_differing, has_tuned_rates, read_settings
+from lab.experiments.factors import FACTORS, Settings, find_differing, fold_tuned_rates, read_settings
 from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, join_words
 
@@ -24,12 +24,12 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
             f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
         )
     settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
-    if has_tuned_rates(settings):
+    if folded := fold_tuned_rates(settings):
         warnings.append(
             "Each normalization has a learning rate of its own: what is said of the normalization is said of "
             "the two together."
         )
-        settings = [{**each, "learning_rate": None} for each in settings]
+        settings = folded
     if confounded := _find_confounded(settings):
         warnings.append(
             f"{join_words(confounded).capitalize()} change together, so a difference cannot be put down to "

@@ -43,12 +43,16 @@ def find_differing(a: Settings, b: Settings) -> list[str]:
     return [name for name in FACTORS if a[name] != b[name] and a[name] is not None and b[name] is not None]
 
 
-def has_tuned_rates(settings: Sequence[Settings]) -> bool:
-    """Whether each normalization has one learning rate of its own, whatever else changes."""
+def fold_tuned_rates(settings: Sequence[Settings]) -> list[Settings] | None:
+    """The settings without learning rates, if each normalization has one of its own; None if not.
+
+    Such a rate was chosen for the normalization and belongs to it.
+    """
     rates: dict[str, set[float]] = {}
     for each in settings:
         rates.setdefault(each["normalization"], set()).add(each["learning_rate"])
-    return all(len(own) == 1 for own in rates.values()) and len(set.union(*rates.values(), set())) > 1
+    is_own = all(len(own) == 1 for own in rates.values()) and len(set().union(*rates.values())) > 1
+    return [{**each, "learning_rate": None} for each in settings] if is_own else None
 
 
 def describe_level(factor: str, value: Any) -> str:

@@ -77,11 +77,10 @@ def add_seeds(session: Session, queue: JobQueue, experiment_id: int, *, number: 
     experiment = find_experiment(session, experiment_id)
     query = sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
     runs = session.scalars(query).all()
-    configs = list(
-        {config.label: config for run in runs if (config := RunConfig.from_json(run.config))}.values()
-    )
-    seeds = sorted({run.config["seed"] for run in runs})
-    new_seeds = range(seeds[-1] + 1, seeds[-1] + 1 + number)
+    planned = [RunConfig.from_json(run.config) for run in runs]
+    configs = list({config.label: config for config in planned}.values())
+    seeds = {config.seed for config in planned}
+    new_seeds = range(max(seeds) + 1, max(seeds) + 1 + number)
     check_counts(num_configs=len(configs), num_seeds=len(seeds) + number)
     looks = add_look(
         read_looks(experiment),

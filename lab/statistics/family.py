@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.statistics.paired import LEVEL, MIN_SEEDS
+from lab.statistics.paired import LEVEL, MIN_SEEDS, list_signs
 
 MAX_EXACT_SEEDS = 12
 NUM_SIGNS = 8_192
@@ -25,13 +25,13 @@ TIE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedFamily:
-    """K differences judged together.
+    """K differences judged together at a level.
 
     ``p_adjusted`` (K,): the chance, were there no differences, that any of those not found so far looks as
-    clear. ``interval_t``: the 95 % intervals mean ± interval_t·sd/√n hold for all K at once.
-    ``equivalence_t``: two one-sided tests of each difference that was not found, at 5 % for them all, are the
-    interval with this factor. ``step_t``: the |t| that a difference not found would have needed. The three
-    are None where nothing varies.
+    clear. ``interval_t``: the intervals mean ± interval_t·sd/√n hold for all K at once, with confidence
+    1 − level. ``equivalence_t``: the same factor for two one-sided tests of each difference that was not
+    found, at the level for them all. ``step_t``: the |t| that a difference not found would have needed. The
+    three are None where nothing varies.
     """
 
     p_adjusted: NDArray[np.float64]
@@ -79,7 +79,7 @@ def _find_step_down_p(differences: NDArray[np.float64]) -> NDArray[np.float64]:
         t_squared: NDArray[np.float64] = (counts - 1) * shares / np.maximum(1 - shares, LEAST_REST)
         return t_squared
 
-    signs = list_joint_signs(differences.shape[1])
+    signs = _list_joint_signs(differences.shape[1])
     seen = measure(signs[:1])[0]
     order = np.argsort(seen)
     hits = np.zeros(len(differences))
@@ -91,17 +91,16 @@ def _find_step_down_p(differences: NDArray[np.float64]) -> NDArray[np.float64]:
     return p_values
 
 
-def list_joint_signs(num_seeds: int) -> NDArray[np.float64]:
-    """List sign assignments, one per row, the first without a flip; of each and its negative only one.
+def _list_joint_signs(num_seeds: int) -> NDArray[np.float64]:
+    """List sign assignments, one per row, the first without a flip.
 
     All of them up to ``MAX_EXACT_SEEDS``; beyond, ``NUM_SIGNS`` are drawn, always the same.
     """
-    if num_seeds > MAX_EXACT_SEEDS:
-        drawn = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_SIGNS, num_seeds))
-        drawn[0] = 1.0
-        return drawn
-    numbers = np.arange(2 ** (num_seeds - 1))[:, np.newaxis]
-    return np.where(numbers >> np.arange(num_seeds) & 1, -1.0, 1.0)
+    if num_seeds <= MAX_EXACT_SEEDS:
+        return list_signs(num_seeds)
+    drawn = np.random.default_rng(0).choice(np.array([-1.0, 1.0]), size=(NUM_SIGNS, num_seeds))
+    drawn[0] = 1.0
+    return drawn
 
 
 def _draw_largest_t(

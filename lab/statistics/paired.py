@@ -102,16 +102,16 @@ def adjust_holm(p_values: Sequence[float]) -> list[float]:
 
 
 @lru_cache(maxsize=1_024)
-def find_detectable_effect(num_seeds: int, critical_t: float) -> float | None:
+def find_detectable_effect(num_seeds: int, critical_t: float, level: float = LEVEL) -> float | None:
     """The effect e for which a true difference of e·sd is found with 80 % power, sd being that of a sample.
 
-    Found means |t| > ``critical_t`` and, up to ``MAX_FLIPPED_SEEDS`` seeds, a sign-flip p below ``LEVEL``,
-    whose few values cost power. The minimal detectable effect (Bloom 1995) of the test that decides, if
+    Found means |t| > ``critical_t`` and, up to ``MAX_FLIPPED_SEEDS`` seeds, a sign-flip p of ``level`` at
+    most, whose few values cost power. The minimal detectable effect (Bloom 1995) of the test that decides, if
     differences are normal; simulated, always with the same draws. The sample's sd strays from the true one:
     the power is that of such statements on average, not that with the sample's sd taken for the truth. None
     where so few seeds find nothing, however large.
     """
-    if num_seeds < MIN_SEEDS:
+    if find_smallest_p(num_seeds) > level:
         return None
     num_draws = 4_000 if num_seeds <= MAX_FLIPPED_SEEDS else 10_000
     generator = np.random.default_rng(0)
@@ -126,7 +126,7 @@ def find_detectable_effect(num_seeds: int, critical_t: float) -> float | None:
         if signs is not None:
             sums = np.abs(samples @ signs.T)
             # The first assignment is that of the signs as they are.
-            is_found &= (sums >= sums[:, :1] - TIE_TOLERANCE).mean(axis=1) <= LEVEL
+            is_found &= (sums >= sums[:, :1] - TIE_TOLERANCE).mean(axis=1) <= level
         return bool(is_found.mean() >= POWER)
 
     effects = np.linspace(0, 20, 2_001)

@@ -6,12 +6,13 @@ from itertools import islice
 
 from lab.experiments.factors import Settings, read_settings
 from lab.wording import join_words
+from service.comparison.finding import Finding
 from service.comparison.grid import Effect, find_effects, find_interactions, fold_coupled, group_by_levels
 from service.comparison.overall import view_levels
 from service.comparison.pairs import MAX_PAIRS, ask_pair
 from service.comparison.schemas import AverageEffectOut, EffectOut, FactorsOut, InteractionOut
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Finding, Question, ask_better
+from service.comparison.verdicts import Question, ask_better
 
 Interaction = tuple[Effect, Effect, str]
 

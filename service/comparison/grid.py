@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.experiments.factors import FACTORS, Settings, describe_level, find_differing, has_tuned_rates
+from lab.experiments.factors import FACTORS, Settings, describe_level, find_differing, fold_tuned_rates
 
 Pair = tuple[int, int]
 """Two configurations by their place in the list; the difference is the first's figure minus the second's."""
@@ -29,9 +29,9 @@ def fold_coupled(settings: Sequence[Settings]) -> tuple[list[Settings], dict[str
     is compared, normalization and penalty, is never folded: those two changing together is what confounds.
     """
     coupled: dict[str, list[str]] = {}
-    if has_tuned_rates(settings):
+    if folded := fold_tuned_rates(settings):
         coupled["normalization"] = ["learning_rate"]
-        settings = [{**each, "learning_rate": None} for each in settings]
+        settings = folded
     recipe = [name for name in _list_varying(settings) if name not in ("normalization", "penalty")]
     for name, other in itertools.combinations(recipe, 2):
         pairs = {(repr(each[name]), repr(each[other])) for each in settings}

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.statistics.family import judge_family
+from service.comparison.finding import Finding
 from service.comparison.grid import Effect
 from service.comparison.schemas import OverallOut
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Finding, describe_shortfall
+from service.comparison.verdicts import describe_shortfall
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,10 @@ from itertools import combinations
 from lab.errors import InvalidRequestError
 from lab.wording import join_words
 from service.comparison.disagreement import Disagreements
+from service.comparison.finding import Finding
 from service.comparison.schemas import PairOut
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Finding, Question, ask_better
+from service.comparison.verdicts import Question, ask_better
 
 MAX_PAIRS = 5_000
 """A hundred configurations have 4,950 pairs."""

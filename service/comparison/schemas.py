@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from service.comparison.finding import Finding
 from service.comparison.scores import Metric
-from service.comparison.verdicts import Finding
 
 
 class DisagreementOut(BaseModel):

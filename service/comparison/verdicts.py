@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
 from lab.statistics.family import JudgedFamily, judge_family
 from lab.statistics.paired import (
@@ -23,59 +21,7 @@ from lab.statistics.paired import (
 from lab.statistics.robust import RobustDifference, describe_robustly
 from lab.wording import format_points
 from service.comparison.cautions import find_cautions
-
-Outcome = Literal[
-    "a_better", "b_better", "interaction", "practically_same", "no_difference_found", "cannot_conclude"
-]
-
-
-class Finding(BaseModel):
-    """A difference, its uncertainty, and the verdict. A difference of 0.01 is one point."""
-
-    difference: float | None = Field(None, description="Mean difference over the seeds; null without any.")
-    ci_low: float | None = Field(
-        None, description="95 % t interval of this difference alone; null below two seeds."
-    )
-    ci_high: float | None = None
-    simultaneous_low: float | None = Field(
-        None,
-        description="Interval at confidence 1 − level that holds for all differences of the answer at once.",
-    )
-    simultaneous_high: float | None = None
-    p_value: float | None = Field(None, description="Two-sided exact sign-flip p, not adjusted.")
-    p_adjusted: float | None = Field(
-        None, description="Step-down max-T p by joint sign flips, adjusted for num_tests; decides."
-    )
-    p_holm: float | None = Field(None, description="p_value adjusted by Holm's method; decides nothing.")
-    num_tests: int = Field(description="Differences that are judged together.")
-    effect_size: float | None = Field(None, description="Hedges' g_z of the paired differences.")
-    num_seeds: int = Field(description="Seeds that pair up.")
-    num_ties: int = Field(0, description="Seeds on which there is no difference at all.")
-    smallest_p: float | None = Field(None, description="The smallest p_value that so many seeds can reach.")
-    detectable_difference: float | None = Field(
-        None,
-        description="The true difference that such seeds find four times in five, corrected as here; null "
-        "where the difference was found or nothing could be.",
-    )
-    detectable_low: float | None = Field(
-        None, description="The same with the least and greatest spread that the seeds leave possible (95 %)."
-    )
-    detectable_high: float | None = None
-    margin: float = Field(description="Differences up to this are practically none.")
-    median_difference: float | None = None
-    interquartile_mean: float | None = Field(None, description="Mean of the middle half of the differences.")
-    probability_ahead: float | None = Field(
-        None, description="Chance that a run of a beats a run of b, whatever their seeds; ties count half."
-    )
-    seeds_to_settle: int | None = Field(
-        None,
-        description="About how many more seeds would find this difference or show it within the margin, if "
-        "difference and spread stay as they are; null where it is settled, and above 100 seeds.",
-    )
-    outcome: Outcome
-    verdict: str
-    reason: str | None = Field(None, description="Why it cannot be concluded; null where something can.")
-    warnings: list[str]
+from service.comparison.finding import Finding, Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +33,6 @@ class Question:
     """
 
     key: object
-
     first: NDArray[np.float64]
     second: NDArray[np.float64]
     claims: tuple[str, str]
@@ -155,6 +100,8 @@ def describe_shortfall(num_seeds: int) -> str | None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Judge:
+    """One question with its figures and those of its family."""
+
     question: Question
     family: JudgedFamily
     found: PairedDifference | None
@@ -165,18 +112,10 @@ class _Judge:
     level: float
 
     def decide(self) -> Finding:
+        """The finding; without any seed there is nothing but the reason."""
         found, question = self.found, self.question
         if found is None:
-            none = f"fewer than {MIN_SEEDS} seeds (none is completed by all compared)"
-            return Finding(
-                num_tests=self.num_tests,
-                num_seeds=0,
-                margin=self.margin,
-                outcome="cannot_conclude",
-                verdict=f"cannot conclude: {none}",
-                reason=none,
-                warnings=list(question.warnings),
-            )
+            return self._find_nothing()
         is_given = ~np.isnan(question.first - question.second)
         robust = None
         if found.num_seeds > 1:
@@ -220,6 +159,18 @@ class _Judge:
                     is_found=outcome in question.outcomes,
                 ),
             ],
+        )
+
+    def _find_nothing(self) -> Finding:
+        reason = f"fewer than {MIN_SEEDS} seeds (none is completed by all compared)"
+        return Finding(
+            num_tests=self.num_tests,
+            num_seeds=0,
+            margin=self.margin,
+            outcome="cannot_conclude",
+            verdict=f"cannot conclude: {reason}",
+            reason=reason,
+            warnings=list(self.question.warnings),
         )
 
     def _conclude(
@@ -276,7 +227,7 @@ class _Judge:
         if not found.sd or step_t is None or outcome in self.question.outcomes:
             return None, None, None
         # To a tenth, so that it is simulated once for many.
-        effect = find_detectable_effect(found.num_seeds, round(step_t, 1))
+        effect = find_detectable_effect(found.num_seeds, round(step_t, 1), self.level)
         if effect is None:
             return None, None, None
         low, high = find_spread_range(found.num_seeds)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lab.wording import count_words, format_points, join_words
+from service.comparison.finding import Finding as Judged
 from service.comparison.schemas import AverageEffectOut, ComparisonOut, EffectOut, FactorsOut, InteractionOut
-from service.comparison.verdicts import Finding as Judged
 from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Standing, Table
 from service.report.data import Material
 from service.report.sections.leads import Lead, find_lead, write_difference

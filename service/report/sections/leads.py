@@ -5,8 +5,8 @@ from math import sqrt
 from typing import Literal
 
 from lab.wording import format_signed_points
+from service.comparison.finding import Finding
 from service.comparison.schemas import ComparisonOut, PairOut
-from service.comparison.verdicts import Finding
 
 Outcome = Literal["better", "worse", "practically_same", "no_difference_found", "cannot_conclude"]
 

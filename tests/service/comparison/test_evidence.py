@@ -69,14 +69,16 @@ def adjust(differences: dict[object, NDArray[np.float64]]) -> dict[object, float
 
 def test_adjusted_p_of_pairs_averages_and_interactions(table: Table) -> None:
     configs = [
-        RunConfig(
-            dataset="mnist",
-            schedule="onecycle",
-            normalization=name,  # type: ignore[arg-type]
-            l1=PENALTIES[penalty][0],
-            l2=PENALTIES[penalty][1],
-            learning_rate=RATES[name],
-            label=f"{name} {penalty}",
+        RunConfig.from_json(
+            {
+                "dataset": "mnist",
+                "schedule": "onecycle",
+                "normalization": name,
+                "l1": PENALTIES[penalty][0],
+                "l2": PENALTIES[penalty][1],
+                "learning_rate": RATES[name],
+                "label": f"{name} {penalty}",
+            }
         )
         for name, penalty in table
     ]

@@ -13,9 +13,9 @@ from lab.experiments.configs import NORMALIZATIONS, STUDY_L1, RunConfig
 from lab.experiments.factors import describe_level, find_differing, read_settings
 from lab.statistics.paired import LEVEL
 from service.comparison.answer import answer_all
+from service.comparison.finding import Finding
 from service.comparison.grid import find_effects, find_interactions, fold_coupled
 from service.comparison.scores import Scores
-from service.comparison.verdicts import Finding
 
 
 def differ(a: dict[str, Any], b: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """POST /experiments/{id}/seeds: more seeds for every configuration, and what another look costs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_look_that_was_not_planned_is_judged_at_half_the_level(client: TestCli
 def finish_new(app: FastAPI, experiment_id: int) -> None:
     """Complete the runs that were added, in the places after the first twelve."""
     finish_runs(app, experiment_id, climb, leave_out=range(12))
+
+
+def test_requests_at_once_add_different_seeds(client: TestClient) -> None:
+    experiment_id = submit(client, configs=CONFIGS, seeds=2)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: add_seeds(client, experiment_id, add=2), range(4)))
+
+    runs = client.get(f"/experiments/{experiment_id}").json()["runs"]
+    expected = [(label, seed) for label in ("batch", "group") for seed in range(10)]
+    assert sorted((run["label"], run["seed"]) for run in runs) == expected
 
 
 def test_before_any_result_it_costs_nothing(client: TestClient) -> None:
