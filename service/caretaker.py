@@ -71,21 +71,17 @@ def _start_tuned(resources: Resources, experiment_id: int) -> None:
 
 
 def _look(resources: Resources, experiment_id: int) -> None:
-    """Judge the experiment, and queue more seeds unless every pair is settled.
-
-    A pair that cannot be concluded now lacks runs that failed, and more seeds would fail as well.
-    """
+    """Judge the experiment, and queue more seeds unless every pair is settled."""
     with resources.database.transaction() as session:
         experiment = read_experiment(session, experiment_id)
     scores = collect_scores(experiment, read_final_accuracies(experiment))
     margin = choose_margin(DATASETS[experiment.dataset].test_size)
     answer = answer_all(scores, margin=margin, level=experiment.level)
-    is_settled = all(pair.outcome != "no_difference_found" for pair in answer.pairs)
     with resources.database.transaction() as session:
         take_next_look(
             session,
             resources.queue,
             experiment_id,
             num_seeds=experiment.num_seeds,
-            is_settled=is_settled,
+            is_settled=answer.is_settled,
         )

@@ -24,6 +24,11 @@ class Answer:
     pairs: list[PairOut]
     factors: FactorsOut | None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether more seeds would settle no pair: one that cannot be concluded lacks runs that failed."""
+        return all(pair.outcome != "no_difference_found" for pair in self.pairs)
+
 
 def choose_margin(test_size: int) -> float:
     """The default margin of practical equivalence: wider on fewer test images, as their standard error is."""

@@ -116,6 +116,7 @@ def _ask_average(scores: Scores, group: Sequence[Effect]) -> Question:
         key=("average", factor, a, b),
         names=(a, b),
         prefix=f"averaged over {len(group)} {varied}, {factor} ",
+        group="average",
         warnings=_note_unfinished(scores, places),
     )
 
