@@ -34,8 +34,8 @@ METHOD = {
     "p_value": "Two-sided sign-flip test on the mean difference, up to 16 seeds by all assignments: exact "
     "for two configurations that are alike, and wherever differences are symmetric about 0. Not adjusted.",
     "p_adjusted": "Step-down max-T: signs of whole seeds are flipped for all differences together, and each "
-    "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005). Averages have half of the chance of "
-    "a false difference, all others the other half.",
+    "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005). Averages have half of the "
+    "chance of a false difference, all others the other half.",
     "p_holm": "Holm's adjustment of p_value; it needs no joint symmetry and decides nothing.",
     "ci": "95 % Student's t interval of this difference alone.",
     "simultaneous": "95 % intervals mean ± c·sd/√n that hold for all differences of the answer at once; c is "
