@@ -234,6 +234,7 @@ class PlotCatalog:
             setting="Learning rate",
             accuracy="Accuracy on held-out images",
             notes=[f"After {count_words(tuning.epochs, 'epoch')}. Ringed: chosen."],
+            has_intervals=False,
         )
 
     def _draw_reliability(self, runs: Sequence[RunRecord], *, title: str) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from lab.statistics.summaries import Summary, summarize
+from lab.statistics.summaries import summarize
 from service.drawing.canvas import FAINT_INK, INK, draw_notice
 from service.drawing.palette import Configuration, LineStyle, style_configurations
 from service.drawing.panels import limit_accuracy, start_panels
@@ -32,11 +32,18 @@ class SweepPoint:
 
 
 def draw_sweep(
-    points: Sequence[SweepPoint], *, title: str, setting: str, accuracy: str, notes: Sequence[str] = ()
+    points: Sequence[SweepPoint],
+    *,
+    title: str,
+    setting: str,
+    accuracy: str,
+    notes: Sequence[str] = (),
+    has_intervals: bool = True,
 ) -> Figure:
-    """A line for each configuration, its means at each value with 95 % t intervals, over a log axis.
+    """A line for each configuration, its means at each value, over a log axis.
 
-    ``setting`` and ``accuracy`` name the axes; ``notes`` follow those on means and intervals.
+    Whiskers are 95 % t intervals, or, without ``has_intervals``, reach from the least to the greatest value.
+    ``setting`` and ``accuracy`` name the axes; ``notes`` follow those on means and whiskers.
     """
     finished = [point for point in points if point.accuracies]
     if not finished:
@@ -46,29 +53,40 @@ def draw_sweep(
         lines.setdefault(point.line, []).append(point)
     styles = style_configurations(lines)
     legend = [Line2D([], [], **styles[line].to_keywords(), label=line.label) for line in lines]
-    all_notes = "  ".join([_describe_seeds(finished), *notes])
+    all_notes = "  ".join([_describe_seeds(finished, has_intervals=has_intervals), *notes])
     figure, [[panel]] = start_panels(title, shape=(1, 1), legend=legend, notes=all_notes)
     drawn = [
-        _draw_line(panel, lines[line], styles[line], shift=DODGE ** (place - (len(lines) - 1) / 2))
+        _draw_line(
+            panel,
+            lines[line],
+            styles[line],
+            shift=DODGE ** (place - (len(lines) - 1) / 2),
+            has_intervals=has_intervals,
+        )
         for place, line in enumerate(lines)
     ]
     _finish(panel, sorted({point.value for point in finished}), setting=setting, accuracy=accuracy)
-    ends = [end for summaries in drawn for one in summaries for end in (one.ci_low, one.mean, one.ci_high)]
-    limit_accuracy([panel], [np.array([end]) for end in ends if end is not None])
+    limit_accuracy([panel], [np.array([end]) for line in drawn for end in line])
     return figure
 
 
-def _draw_line(panel: Axes, points: Sequence[SweepPoint], style: LineStyle, *, shift: float) -> list[Summary]:
+def _draw_line(
+    panel: Axes, points: Sequence[SweepPoint], style: LineStyle, *, shift: float, has_intervals: bool
+) -> list[float]:
+    """Draw a line, and list the heights that are to be seen."""
     summaries = [summarize([100 * accuracy for accuracy in point.accuracies]) for point in points]
     shown = [summary for summary in summaries if summary is not None]
+    heights = [summary.mean for summary in shown]
     x = [point.value * shift for point in points]
-    panel.plot(x, [summary.mean for summary in shown], **style.to_keywords())
+    panel.plot(x, heights, **style.to_keywords())
     for place, point, summary in zip(x, points, shown, strict=True):
-        if summary.ci_low is not None and summary.ci_high is not None:
-            panel.vlines(place, summary.ci_low, summary.ci_high, color=style.color, linewidth=1.6, alpha=0.8)
+        low, high = (summary.ci_low, summary.ci_high) if has_intervals else (summary.min, summary.max)
+        if low is not None and high is not None:
+            panel.vlines(place, low, high, color=style.color, linewidth=1.6, alpha=0.8)
+            heights += [low, high]
         if point.is_chosen:
             panel.scatter(place, summary.mean, s=150, facecolors="none", edgecolors=INK, linewidths=1.2)
-    return shown
+    return heights
 
 
 def _finish(panel: Axes, values: Sequence[float], *, setting: str, accuracy: str) -> None:
@@ -81,9 +99,10 @@ def _finish(panel: Axes, values: Sequence[float], *, setting: str, accuracy: str
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _describe_seeds(points: Sequence[SweepPoint]) -> str:
+def _describe_seeds(points: Sequence[SweepPoint], *, has_intervals: bool) -> str:
     counts = sorted({len(point.accuracies) for point in points})
     if counts[-1] == 1:
         return "One seed each: no intervals, and differences may be chance."
     seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"Mean of {seeds} seeds; whisker: 95 % t interval of the mean."
+    whisker = "95 % t interval of the mean" if has_intervals else "from the least to the greatest"
+    return f"Mean of {seeds} seeds; whisker: {whisker}."

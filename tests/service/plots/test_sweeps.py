@@ -42,6 +42,17 @@ def test_what_was_chosen_is_ringed() -> None:
     assert [label.get_text() for label in panel.get_xticklabels()] == ["0.04", "0.08"]
 
 
+def test_whiskers_of_few_seeds_reach_from_the_least_to_the_greatest() -> None:
+    points = [make_point("batch", 0.04)]
+    figure = draw_sweep(points, title="T", setting="S", accuracy="A", has_intervals=False)
+
+    (panel,) = figure.axes
+    (whisker,) = panel.collections
+    heights = np.asarray(whisker.get_paths()[0].vertices)[:, 1]
+    assert heights.tolist() == pytest.approx([98, 99])
+    assert "Mean of 2 seeds; whisker: from the least to the greatest." in figure.texts[-1].get_text()
+
+
 def test_nothing_completed_is_a_friendly_figure() -> None:
     (panel,) = draw([]).axes
     assert "No run has completed yet" in " ".join(text.get_text() for text in panel.texts)
