@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import Normalization, Penalize, Schedule
+from lab.experiments.configs import Interpolation, Normalization, Penalize, Schedule
 from lab.experiments.planning import MAX_RUNS, ExperimentRequest
 from lab.experiments.presets import TuneRequest
 from service.dependencies import StrictModel
@@ -32,6 +32,9 @@ class RecipeIn(StrictModel):
     )
     scaling_percent: float | None = Field(
         None, description="Maximum change of their size in percent, either way."
+    )
+    interpolation: Interpolation | None = Field(
+        None, description="How distorted images are read between pixels; bilinear if not given."
     )
     validation_size: StrictInt | None = Field(
         None, description="Training images held out; a twelfth of them if not given, none in the study."
@@ -72,6 +75,7 @@ class GridIn(StrictModel):
     rotation_degrees: list[float] | None = None
     translation_pixels: list[float] | None = None
     scaling_percent: list[float] | None = None
+    interpolation: list[Interpolation] | None = None
     validation_size: list[StrictInt] | None = None
 
 

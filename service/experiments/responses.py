@@ -141,6 +141,7 @@ RECIPE_FIELDS = (
     "rotation_degrees",
     "translation_pixels",
     "scaling_percent",
+    "interpolation",
     "validation_size",
 )
 
