@@ -4,7 +4,8 @@ Experiments are drawn with known true levels, and judged by the function that an
 ``GET /experiments/{id}/comparison``: three normalizations × two penalties, or four normalizations. A false
 alarm is any statement of a difference, or of practical equality, where there is none. Power is the share of
 true differences between pairs that are found, beside that of Holm-adjusted sign flips. Coverage is that of
-all pairs' simultaneous intervals together.
+all pairs' simultaneous intervals together; ``coverage_images`` that of a pair's interval for other test
+images as well, beside the crossed bootstrap's and that for other seeds alone.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.images import make_image_scenarios, simulate_images
 from benchmarks.machine import describe_machine, write
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L2, RunConfig
 from lab.experiments.looks import Look, plan_looks
@@ -182,6 +184,13 @@ def main() -> None:
     for name, looks in (("planned_looks", planned), ("looks_at_5_%_each", whole)):
         share = simulate_looks(make_scenarios()[0], looks, num_experiments=arguments.experiments)
         write(f"false_alarms_any {name} with {counts} seeds {100 * share:.1f} %")
+    for images in make_image_scenarios():
+        for num_seeds in arguments.seeds:
+            covered = simulate_images(images, num_seeds=num_seeds, num_experiments=arguments.experiments)
+            where = f"{images.name} {num_seeds} seeds"
+            write(f"coverage_images {where} {100 * covered.images:.1f} %")
+            write(f"coverage_images_bootstrap {where} {100 * covered.bootstrap:.1f} %")
+            write(f"coverage_images_by_seeds_alone {where} {100 * covered.seeds_alone:.1f} %")
 
 
 def _draw_normal(num_configs: int) -> Noise:

@@ -1,12 +1,13 @@
 """Everything that an experiment's scores can answer, judged as one family."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lab.experiments.factors import find_differing
 from lab.statistics.paired import LEVEL
-from service.comparison.disagreement import Disagreements
+from service.comparison.disagreement import CorrectBySeed
 from service.comparison.effects import ask_factors
 from service.comparison.pairs import MAX_PAIRS, ask_pair, list_pairs, view_pair
 from service.comparison.schemas import FactorsOut, PairOut
@@ -49,9 +50,11 @@ def answer_all(
     margin: float,
     level: float = LEVEL,
     reference: str | None = None,
-    disagreements: Disagreements | None = None,
+    correctness: Sequence[CorrectBySeed] | None = None,
 ) -> Answer:
     """Judge all pairs, or those with ``reference``, and all factors, together.
+
+    ``correctness`` has the correct test images of each configuration, if they are known.
 
     Raises:
         InvalidRequestError: there are too many pairs, or no configuration is called ``reference``.
@@ -64,7 +67,13 @@ def answer_all(
     findings = judge([*questions, *(factors.questions if factors else [])], margin=margin, level=level)
     return Answer(
         pairs=[
-            view_pair(scores, pair, names, finding, disagreements=disagreements)
+            view_pair(
+                scores,
+                pair,
+                names,
+                finding,
+                correctness=(correctness[pair[0]], correctness[pair[1]]) if correctness else None,
+            )
             for pair, names, finding in zip(pairs, differing, findings[: len(pairs)], strict=True)
         ],
         factors=factors.view(findings[len(pairs) :], level=level) if factors else None,

@@ -15,7 +15,7 @@ from lab.runs.records import ExperimentRecord, read_metrics
 from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, describe_duration, join_words
 from service.comparison.answer import answer_all, can_show_factors, choose_margin
-from service.comparison.disagreement import count_only_correct, read_correctness
+from service.comparison.disagreement import arrange_correctness, read_correctness
 from service.comparison.looks import describe_looks
 from service.comparison.schemas import ComparisonOut, PairOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
@@ -46,6 +46,9 @@ METHOD = {
     "detectable_difference": "What these seeds find four times in five at the step of the procedure where "
     "the pair stands, by simulation; the range is that of the spread's 95 % interval.",
     "overall": "Whether a factor's levels differ at all: max-T over all differences of its levels.",
+    "images": "95 % interval of a pair's difference, alone, for other seeds and other test images at once: "
+    "seeds and images are two crossed random samples (variance components; t with Satterthwaite's degrees of "
+    "freedom). No verdict rests on it; where it contradicts one, a caution says so.",
     "mcnemar": "Exact, for each seed by itself: about the two networks trained, not about other seeds.",
     "verdict": "Better where p_adjusted is at most 0.05; nothing is concluded from fewer than 6 seeds. "
     "“Usually ahead” replaces “better” where one spreads over 3 times as much as the other, or one seed "
@@ -75,16 +78,16 @@ def compare_experiment(
     dataset = DATASETS[experiment.dataset]
     margin = choose_margin(dataset.test_size) if margin is None else margin
     warnings = _list_warnings(experiment, scores)
-    disagreements = None
+    correctness = None
     if metric == "final_test_accuracy":
         try:
             if is_correct is None:
                 is_correct = read_correctness(session, test_images, experiment)
-            disagreements = count_only_correct(experiment, is_correct)
+            correctness = arrange_correctness(experiment, is_correct)
         except DatasetUnavailableError as error:
-            warnings.append(f"No McNemar counts: {error}")
+            warnings.append(f"No McNemar counts and no interval for other test images: {error}")
     answer = answer_all(
-        scores, margin=margin, level=experiment.level, reference=reference, disagreements=disagreements
+        scores, margin=margin, level=experiment.level, reference=reference, correctness=correctness
     )
     _add_settling(session, experiment, scores, answer.pairs)
     return ComparisonOut(
@@ -155,7 +158,8 @@ def _describe_scope(dataset: DatasetInfo, scores: Scores) -> str:
     accuracy = max(means.values(), default=USUAL_ACCURACY)
     points = 100 * math.sqrt(accuracy * (1 - accuracy) / dataset.test_size)
     return (
-        "What holds for other seeds on this test set. Other test images are another question: on "
+        f"Every verdict is about other seeds on these {dataset.test_size:,} test images. Each pair's second "
+        "interval is about other test images as well. An accuracy itself is less sure than a difference: on "
         f"{dataset.test_size:,} of them the standard error of an accuracy of {100 * accuracy:.3g} % is "
         f"{points:.2g} points."
     )

@@ -1,6 +1,5 @@
-"""Count the test images that only one of two configurations classifies correctly."""
+"""Compare two configurations image by image: images that only one classifies correctly, and other images."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from lab.runs.predictions import stream_log_probabilities
 from lab.runs.records import ExperimentRecord
+from lab.statistics.images import find_crossed_interval
 from lab.statistics.paired import find_mcnemar_p
 from service.comparison.schemas import DisagreementOut
 from service.test_images import TestImages
+
+CorrectBySeed = Mapping[int, NDArray[np.bool_]]
+"""Test images (N,) that a configuration classifies correctly, by seed."""
 
 
 def read_correctness(
@@ -31,47 +34,44 @@ def read_correctness(
     }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Disagreements:
-    """Images that only one of two configurations classifies correctly, seed by seed.
+def arrange_correctness(
+    experiment: ExperimentRecord, is_correct: Mapping[int, NDArray[np.bool_]]
+) -> list[CorrectBySeed]:
+    """Arrange the runs' correct images, given by run id, by configuration and seed."""
+    return [
+        {run.config.seed: is_correct[run.id] for run in configuration.runs if run.id in is_correct}
+        for configuration in experiment.configurations
+    ]
 
-    ``counts[s, i, j]``: those that configuration i has right and j has not, with ``seeds[s]``;
-    ``has_both[s, i, j]``: whether both have completed it.
+
+@dataclass(frozen=True, kw_only=True)
+class Disagreement:
+    """Two configurations compared image by image, with each seed that both have completed.
+
+    ``interval`` is that of their difference for other seeds and other test images, None below two seeds.
     """
 
-    seeds: list[int]
-    counts: NDArray[np.int64]
-    has_both: NDArray[np.bool_]
-
-    def view(self, i: int, j: int) -> list[DisagreementOut]:
-        """The counts of a pair, for each seed that both have completed."""
-        places = np.flatnonzero(self.has_both[:, i, j])
-        only_a, only_b = self.counts[places, i, j], self.counts[places, j, i]
-        return [
-            DisagreementOut(
-                seed=self.seeds[place], only_a_correct=int(a), only_b_correct=int(b), p_value=float(p)
-            )
-            for place, a, b, p in zip(places, only_a, only_b, find_mcnemar_p(only_a, only_b), strict=True)
-        ]
+    by_seed: list[DisagreementOut]
+    num_images: int
+    interval: tuple[float, float] | None
 
 
-def count_only_correct(
-    experiment: ExperimentRecord, is_correct: Mapping[int, NDArray[np.bool_]]
-) -> Disagreements:
-    """Count the images that only one of two configurations classifies correctly, seed by seed."""
-    rows = {configuration.label: row for row, configuration in enumerate(experiment.configurations)}
-    run_ids_by_seed: dict[int, dict[int, int]] = defaultdict(dict)
-    for run in experiment.runs:
-        if run.id in is_correct:
-            run_ids_by_seed[run.config.seed][rows[run.config.label]] = run.id
-    seeds = sorted(run_ids_by_seed)
-    counts = np.zeros((len(seeds), len(rows), len(rows)), dtype=np.int64)
-    has_both = np.zeros(counts.shape, dtype=np.bool_)
-    for place, seed in enumerate(seeds):
-        run_ids = run_ids_by_seed[seed]
-        correct = np.stack([is_correct[run_id] for run_id in run_ids.values()])
-        # A sum of at most N ones is exact in float32, whose matrix product is the fast one.
-        only_first = correct.astype(np.float32) @ (~correct).astype(np.float32).T
-        chosen = np.ix_([place], list(run_ids), list(run_ids))
-        counts[chosen], has_both[chosen] = only_first.astype(np.int64), True
-    return Disagreements(seeds=seeds, counts=counts, has_both=has_both)
+def compare_images(first: CorrectBySeed, second: CorrectBySeed) -> Disagreement | None:
+    """Compare two configurations' correct images; None without a seed that both have completed."""
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        return None
+    # As bytes, right minus right is 1, 0 or −1: (seeds, N).
+    right, other_right = (np.stack([side[seed] for seed in seeds]).view(np.int8) for side in (first, second))
+    differences = right - other_right
+    lead, num_unlike = differences.sum(axis=1, dtype=np.int64), np.count_nonzero(differences, axis=1)
+    only_first, only_second = (num_unlike + lead) // 2, (num_unlike - lead) // 2
+    p_values = find_mcnemar_p(only_first, only_second)
+    return Disagreement(
+        by_seed=[
+            DisagreementOut(seed=seed, only_a_correct=int(a), only_b_correct=int(b), p_value=float(p))
+            for seed, a, b, p in zip(seeds, only_first, only_second, p_values, strict=True)
+        ],
+        num_images=differences.shape[1],
+        interval=find_crossed_interval(differences),
+    )

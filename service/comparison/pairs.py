@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from lab.errors import InvalidRequestError
-from lab.wording import join_words
-from service.comparison.disagreement import Disagreements
+from lab.wording import format_signed_points, join_words
+from service.comparison.disagreement import CorrectBySeed, Disagreement, compare_images
 from service.comparison.finding import Finding
 from service.comparison.schemas import PairOut
 from service.comparison.scores import Scores
@@ -58,17 +58,47 @@ def view_pair(
     differing: Sequence[str],
     finding: Finding,
     *,
-    disagreements: Disagreements | None,
+    correctness: tuple[CorrectBySeed, CorrectBySeed] | None,
 ) -> PairOut:
-    """The pair with its finding, and with McNemar's counts if there are any."""
+    """The pair with its finding, compared image by image too if its correct images are known."""
     i, j = pair
+    images = compare_images(*correctness) if correctness else None
+    low, high = (images and images.interval) or (None, None)
     return PairOut(
-        **vars(finding),
+        **{**vars(finding), "warnings": [*finding.warnings, *_find_images_caution(finding, images)]},
         a=scores.labels[i],
         b=scores.labels[j],
         differing=list(differing),
-        mcnemar=disagreements.view(i, j) if disagreements else None,
+        images_low=low,
+        images_high=high,
+        scope=_describe_scope(images),
+        mcnemar=images.by_seed if images else ([] if correctness else None),
     )
+
+
+def _describe_scope(images: Disagreement | None) -> str:
+    """Say what a verdict is about, and what it would be about with other test images."""
+    if images is None:
+        return "For other seeds on the same test images."
+    words = f"For other seeds on these {images.num_images:,} test images."
+    if images.interval is None:
+        return words
+    low, high = map(format_signed_points, images.interval)
+    return (
+        f"{words} With other test images as well, the difference lies between {low} and {high} points (95 %)."
+    )
+
+
+def _find_images_caution(finding: Finding, images: Disagreement | None) -> list[str]:
+    """Caution where the interval for other test images contradicts the verdict."""
+    if images is None or images.interval is None:
+        return []
+    low, high = images.interval
+    if finding.outcome in ("a_better", "b_better") and low <= 0 <= high:
+        return ["Holds for these test images; with others, the interval includes no difference."]
+    if finding.outcome == "practically_same" and max(-low, high) > finding.margin:
+        return ["Holds for these test images; with others, the interval goes beyond the margin."]
+    return []
 
 
 def _list_warnings(scores: Scores, pair: tuple[int, int], differing: Sequence[str]) -> list[str]:

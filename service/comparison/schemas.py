@@ -27,6 +27,14 @@ class PairOut(Finding):
     b: str
     differing: list[str] = Field(description="Factors in which they differ; more than one is confounded.")
     to_settle: str | None = Field(None, description="What would settle the pair, in words, if it is open.")
+    images_low: float | None = Field(
+        description="95 % interval of this difference alone for other seeds and other test images; null "
+        "below two seeds and where mcnemar is null."
+    )
+    images_high: float | None
+    scope: str = Field(
+        description="What the verdict is about, and the interval with other test images, in words."
+    )
     mcnemar: list[DisagreementOut] | None = Field(
         description="By seed; null where other figures are compared or the true classes cannot be read."
     )

@@ -13,6 +13,7 @@ export class Verdicts {
   #matrix = el("div");
   #detail = el("div", { class: "verdict", "aria-live": "polite" });
   #warnings = el("div");
+  #scope = el("p", { class: "quiet" });
   #factors = el("div");
   #chosen = null;
 
@@ -29,7 +30,7 @@ export class Verdicts {
       { class: "verdicts" },
       this.#warnings,
       el("div", {}, el("h3", {}, "Ranking"), this.#ranking),
-      el("div", {}, el("h3", {}, "Pairs"), menu, this.#matrix, this.#detail),
+      el("div", {}, el("h3", {}, "Pairs"), menu, this.#scope, this.#matrix, this.#detail),
       this.#factors,
     );
     this.menu.setAttribute("aria-label", "Pairs to compare; fewer pairs leave more power");
@@ -45,6 +46,7 @@ export class Verdicts {
   update(comparison, results) {
     const pairs = indexPairs(comparison.pairs);
     this.#warn(comparison.warnings);
+    fill(this.#scope, comparison.method.scope);
     const findPair = (a, b) => pairs.get(key(a, b));
     const ranking = makeRanking(comparison.configurations, { results, findPair, styles: this.styles });
     fill(this.#ranking, ranking ?? note("empty", "Nothing to rank yet: no run is completed."));
@@ -126,6 +128,7 @@ export class Verdicts {
       ["Difference", pair.difference === null ? "–" : `${signedPoints(pair.difference)} points`],
       ["95% interval, this pair alone", describeInterval(pair.ci_low, pair.ci_high)],
       ["Interval with all judged at once", describeInterval(pair.simultaneous_low, pair.simultaneous_high)],
+      ["95% interval with other test images", describeInterval(pair.images_low, pair.images_high)],
       ["Exact p", decimal(pair.p_value, 3)],
       ["Adjusted p", `${decimal(pair.p_adjusted, 3)} for ${pair.num_tests} tests`],
       ["Smallest p possible", `${decimal(pair.smallest_p, 3)} with ${pair.num_seeds} seeds`],
@@ -135,6 +138,7 @@ export class Verdicts {
       this.#detail,
       el("h3", {}, `${pair.a} against ${pair.b}`),
       el("p", { class: "strong" }, `${capitalize(pair.verdict)}.`),
+      el("p", {}, pair.scope),
       el("dl", {}, facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
       pair.to_settle && el("p", { class: "quiet" }, `What would settle it: ${pair.to_settle}.`),
       pair.warnings.map((sentence) => el("p", { class: "caution" }, sentence)),

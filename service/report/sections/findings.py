@@ -9,7 +9,7 @@ from service.comparison.schemas import AverageEffectOut, ComparisonOut, EffectOu
 from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Standing, Table
 from service.report.data import Material
 from service.report.sections.generalization import write_generalization
-from service.report.sections.leads import Lead, find_lead, write_difference
+from service.report.sections.leads import Lead, find_lead, read_images_interval, write_difference, write_range
 from service.report.sections.results import make_plot
 from service.report.sections.study import write_study_claims
 from service.results.configurations import ConfigurationResult
@@ -67,6 +67,11 @@ def _judge_best(ranked: Sequence[ConfigurationResult], comparison: ComparisonOut
     words = [_describe_accuracy(best)]
     if beaten:
         words += _list_beaten(beaten)
+    if unsure := [lead for lead in beaten if lead.is_for_these_images]:
+        words.append(
+            f"That holds for these test images; with others, the interval of its lead over {_name(unsure)} "
+            "includes no difference."
+        )
     for outcome, claim in (
         ("practically_same", "Practically the same as it:"),
         ("no_difference_found", "No difference was found between it and"),
@@ -164,12 +169,14 @@ def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
         caption += f"Of {len(comparison.pairs)} pairs, those of {best}; the matrix has them all. "
     caption += (
         "p is adjusted for all that the comparison judges; [ ] is the interval of the pair alone, ± in a "
-        "verdict that of all together."
+        "verdict that of all together. They are about other seeds on these test images; the interval with "
+        "other images is about other test images as well."
     )
     rows = [
         (
             f"{pair.a} − {pair.b}" + (" *" if len(pair.differing) > 1 else ""),
             write_difference(pair),
+            write_range(read_images_interval(pair)),
             _write_p(pair),
             str(pair.num_seeds),
             pair.verdict,
@@ -178,7 +185,7 @@ def _tabulate_pairs(material: Material, comparison: ComparisonOut) -> Table:
     ]
     if any(len(pair.differing) > 1 for pair in pairs):
         caption += " * Confounded: more than one factor differs."
-    headings = ("pair", "difference [95 % interval]", "p", "seeds", "verdict")
+    headings = ("pair", "difference [95 % interval]", "with other images", "p", "seeds", "verdict")
     return Table(headings=headings, rows=rows, caption=caption, text_columns=("pair", "verdict"))
 
 

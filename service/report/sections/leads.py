@@ -28,6 +28,8 @@ class Lead:
     verdict: str
     reason: str | None
     differing: tuple[str, ...]
+    is_for_these_images: bool = False
+    """True if it is found for these test images, and the interval with others includes no difference."""
 
     @property
     def single_seed_range(self) -> tuple[float, float] | None:
@@ -63,7 +65,21 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
         verdict=pair.verdict,
         reason=pair.reason,
         differing=tuple(pair.differing),
+        is_for_these_images=is_for_these_images(pair),
     )
+
+
+def read_images_interval(pair: PairOut) -> tuple[float, float] | None:
+    """The interval of a pair's difference with other test images, None without one."""
+    low, high = pair.images_low, pair.images_high
+    return None if low is None or high is None else (low, high)
+
+
+def is_for_these_images(pair: PairOut) -> bool:
+    """Whether a difference is found whose interval with other test images includes none."""
+    interval = read_images_interval(pair)
+    is_found = pair.outcome in ("a_better", "b_better")
+    return is_found and interval is not None and interval[0] <= 0 <= interval[1]
 
 
 def write_difference(found: Lead | Finding, *, unit: str = "") -> str:

@@ -6,6 +6,7 @@ from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words
 from service.report.blocks import Block, Bullets, Heading, Section
 from service.report.data import Material
+from service.report.sections.leads import is_for_these_images
 
 REFERENCES = (
     "Agarwal, Schwarzer, Castro, Courville & Bellemare (2021). Deep reinforcement learning at the edge of "
@@ -19,7 +20,10 @@ REFERENCES = (
     "covariate shift. ICML.",
     "LeCun, Bottou, Bengio & Haffner (1998). Gradient-based learning applied to document recognition. "
     "Proceedings of the IEEE 86. (MNIST.)",
+    "Owen (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1. (Crossed samples.)",
     "Romano & Wolf (2005). Exact and approximate stepdown methods for multiple hypothesis testing. JASA 100.",
+    "Satterthwaite (1946). An approximate distribution of estimates of variance components. Biometrics "
+    "Bulletin 2. (Other test images.)",
     "Smith & Topin (2019). Super-convergence: very fast training of neural networks using large learning "
     "rates. SPIE 11006. (One cycle.)",
     "Ulyanov, Vedaldi & Lempitsky (2016). Instance normalization: the missing ingredient for fast "
@@ -36,7 +40,7 @@ def write_limitations(material: Material) -> Section:
         "One architecture: a convolutional network of a few thousand weights. Nothing here is about deeper "
         "or wider ones.",
         f"One data set, {info.title}, and one test set of {info.test_size:,} images. Verdicts are about "
-        "other seeds on these images, not about other images.",
+        f"other seeds on these images.{_describe_other_images(material)}",
         "One recipe: where all configurations share a learning rate, it may suit one better than another.",
     ]
     if (num_seeds := len(material.seeds)) < MIN_SEEDS:
@@ -54,6 +58,21 @@ def write_limitations(material: Material) -> Section:
 def write_references() -> Section:
     """The sources of methods and layers."""
     return Section("references", "References", [Bullets(REFERENCES)])
+
+
+def _describe_other_images(material: Material) -> str:
+    """Say how many of the differences found remain with other test images; empty if none is found."""
+    pairs = material.comparison.pairs if material.comparison else []
+    found = [
+        pair for pair in pairs if pair.outcome in ("a_better", "b_better") and pair.images_low is not None
+    ]
+    if not found:
+        return ""
+    number = sum(is_for_these_images(pair) for pair in found)
+    words = f"{number} of {len(found)}" if number else f"none of {len(found)}"
+    return (
+        f" With other images like them as well, the interval includes no difference in {words} pairs found."
+    )
 
 
 def _suggest(material: Material) -> list[str]:

@@ -64,8 +64,10 @@ class TestVerdict:
         experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=2)
         finish_runs(app, experiment_id, lambda config: [0.9])
 
-        scope = compare(client, experiment_id)["method"]["scope"]
+        answer = compare(client, experiment_id)
+        scope = answer["method"]["scope"]
 
+        assert scope.startswith("Every verdict is about other seeds on these 360 test images.")
         # √(0.9 · 0.1 / 360) = 0.0158
         assert "on 360 of them the standard error of an accuracy of 90 % is 1.6 points." in scope
 
@@ -228,11 +230,12 @@ class TestWarnings:
 
         assert pair["outcome"] == "a_better"
         assert pair["verdict"].startswith("batch is usually ahead of group by ")
-        caution, interval = pair["warnings"]
+        caution, interval, images = pair["warnings"]
         assert caution.startswith("group was steadier on these seeds: standard deviation ")
         assert "One seed brings 100% of the sum of squared differences." in caution
         assert "the median difference is +0.15 points" in caution
         assert "The simultaneous interval includes 0" in interval
+        assert images.startswith("Holds for these test images; with others,")
 
 
 class TestMcNemar:
@@ -246,6 +249,45 @@ class TestMcNemar:
         # 324 and 288 of the first of 360 images are right.
         counts = {"only_a_correct": 36, "only_b_correct": 0, "p_value": pytest.approx(2 / 2**36)}
         assert pair["mcnemar"] == [{"seed": seed, **counts} for seed in (0, 1)]
+
+
+class TestOtherImages:
+    def find_pair(
+        self, client: TestClient, app: FastAPI, *, num_ahead: int, seeds: int = 6
+    ) -> dict[str, Any]:
+        """A pair of which the first is right on so many of 360 images more, the same with each seed."""
+        experiment_id = submit(client, configs=[{}, {"normalization": "group"}], seeds=seeds)
+        right = {"batch": 300 + num_ahead, "group": 300}
+        finish_runs(app, experiment_id, lambda config: [right[config.normalization] / 360])
+        (pair,) = compare(client, experiment_id)["pairs"]
+        found: dict[str, Any] = pair
+        return found
+
+    def test_of_a_clear_lead_the_interval_excludes_none(self, client: TestClient, app: FastAPI) -> None:
+        pair = self.find_pair(client, app, num_ahead=9)
+
+        # Seeds do not differ: √(0.025 · 0.975 / 359) = 0.0082, times 1.97.
+        assert pair["outcome"] == "a_better"
+        assert (pair["images_low"], pair["images_high"]) == pytest.approx((0.0088, 0.0412), abs=1e-4)
+        assert pair["scope"] == (
+            "For other seeds on these 360 test images. With other test images as well, the difference lies "
+            "between +0.88 and +4.12 points (95 %)."
+        )
+        assert pair["warnings"] == []
+
+    def test_of_a_lead_on_three_images_it_cautions(self, client: TestClient, app: FastAPI) -> None:
+        pair = self.find_pair(client, app, num_ahead=3)
+
+        assert pair["outcome"] == "a_better"
+        assert pair["images_low"] < 0 < pair["images_high"]
+        caution = "Holds for these test images; with others, the interval includes no difference."
+        assert caution in pair["warnings"]
+
+    def test_takes_two_seeds(self, client: TestClient, app: FastAPI) -> None:
+        pair = self.find_pair(client, app, num_ahead=9, seeds=1)
+
+        assert (pair["images_low"], pair["images_high"]) == (None, None)
+        assert pair["scope"] == "For other seeds on these 360 test images."
 
 
 class TestRequest:
@@ -281,7 +323,8 @@ class TestRequest:
 
         assert final["difference"] == pytest.approx(-0.05)
         assert chosen["difference"] == pytest.approx(0.1)
-        assert chosen["mcnemar"] is None
+        assert (chosen["mcnemar"], chosen["images_low"], chosen["images_high"]) == (None, None, None)
+        assert chosen["scope"] == "For other seeds on the same test images."
 
     @pytest.mark.slow
     def test_a_hundred_configurations_are_compared_and_more_refused(
