@@ -10,7 +10,7 @@ from lab.experiments.configs import NORMALIZATIONS, PENALTIES, STUDY_L1, STUDY_L
 
 # With fewer than six seeds nothing can be concluded, see docs/decisions/0005-comparisons.md.
 NUM_SEEDS = 6
-# Six can conclude on the fair grid; these find smaller differences among its 260 questions.
+# Six can conclude; these find smaller differences, among the fair grid's 260 questions too.
 NUM_FAIR_SEEDS = 13
 # Six can conclude; these find smaller changes of the difference between batch and group normalization.
 NUM_BATCH_SIZE_SEEDS = 10
@@ -168,8 +168,22 @@ BEST = Preset(
     },
 )
 
+# Group normalization of one group standardizes as layer normalization does; its γ and β are per channel.
+LAYER_FORMS = Preset(
+    name="layer-forms",
+    title="Layer normalization's two forms",
+    description="Layer normalization with γ and β for each element, as in the study, against the same with "
+    "γ and β for each channel, as many parameters as batch and group normalization have; thirteen seeds.",
+    configs=(
+        {"normalization": "layer", "label": "layer, per element"},
+        {"normalization": "group", "groups": 1, "label": "layer, per channel"},
+    ),
+    recipe=STUDY_TRAINING,
+    num_seeds=NUM_FAIR_SEEDS,
+)
+
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (STUDY, FAIR_GRID, FAIR_TUNED, BATCH_SIZE, BEST)
+    preset.name: preset for preset in (STUDY, FAIR_GRID, FAIR_TUNED, BATCH_SIZE, BEST, LAYER_FORMS)
 }
 
 

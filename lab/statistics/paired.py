@@ -1,7 +1,7 @@
 """Differences between two configurations, paired by seed: how large, how certain, how surprising.
 
 The seed fixes initial weights, order and rotations alike for both, so only their difference within a seed is
-looked at. What is inferred holds for other seeds on the same test set, not for other test images.
+looked at. What is inferred holds for other seeds on the same test set; ``images`` is about other images.
 """
 
 from bisect import bisect_left

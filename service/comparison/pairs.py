@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from lab.errors import InvalidRequestError
+from lab.experiments.presets import LAYER_FORMS
 from lab.wording import format_signed_points, join_words
 from service.comparison.disagreement import CorrectBySeed, Disagreement, compare_images
 from service.comparison.finding import Finding
@@ -112,10 +113,13 @@ def _list_warnings(scores: Scores, pair: tuple[int, int], differing: Sequence[st
     few, many = sorted(config.num_parameters for config in configs)
     if many > MAX_PARAMETER_RATIO * few:
         larger = scores.labels[pair[0 if configs[0].num_parameters == many else 1]]
-        warnings.append(
+        words = (
             f"{larger} has {many / few:.1f} times as many parameters ({many:,} against {few:,}), which may "
             "make the difference."
         )
+        if max(configs, key=lambda config: config.num_parameters).normalization == "layer":
+            words += f" The preset {LAYER_FORMS.name} compares it with γ and β for each channel."
+        warnings.append(words)
     if not differing:
         warnings.append("The two are the same in every factor; whatever differs is chance.")
     if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):

@@ -4,13 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from lab.datasets.load import DATASETS
 from lab.errors import InvalidConfigError
 from lab.experiments.configs import NORMALIZATIONS, PENALTIES
-from lab.experiments.factors import read_settings
+from lab.experiments.factors import find_differing, read_settings
 from lab.experiments.planning import ExperimentRequest, ExperimentSpec, plan_experiment
 from lab.experiments.presets import BATCH_SIZES, PRESETS
+from lab.networks.build import build_network
 from lab.statistics.paired import MIN_SEEDS
 from service.comparison.grid import find_effects, find_interactions, fold_coupled
 from service.experiments.requests import ExperimentIn
@@ -120,6 +122,19 @@ def test_the_best_recipe_stays_within_its_limits() -> None:
     layers = config.layers
     assert sum(layer.parameters for layer in layers) < 8_000
     assert (config.epochs <= 20, config.batch_size, config.schedule) == (True, 64, "onecycle")
+
+
+def test_layer_normalizations_forms_differ_in_gamma_and_beta_alone() -> None:
+    runs = plan({"preset": "layer-forms"}).runs
+
+    per_element, per_channel = {run.label: run for run in runs}.values()
+    batch = replace(per_channel, normalization="batch", groups=None)
+    assert per_channel.num_parameters == batch.num_parameters < per_element.num_parameters
+    assert find_differing(read_settings(per_element), read_settings(per_channel)) == ["normalization"]
+    # Before training, γ is 1 and β is 0, and so the two compute the same.
+    images = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    outputs = [build_network(config).eval()(images) for config in (per_element, per_channel)]
+    torch.testing.assert_close(*outputs)
 
 
 class TestRefusals:

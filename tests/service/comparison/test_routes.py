@@ -150,6 +150,9 @@ class TestVerdict:
         (pair,) = compare(client, experiment_id)["pairs"]
 
         assert pair["warnings"][0].startswith("layer has 8.2 times as many parameters (64,772 against 7,940)")
+        assert pair["warnings"][0].endswith(
+            "The preset layer-forms compares it with γ and β for each channel."
+        )
 
 
 class TestWarnings:
