@@ -160,7 +160,7 @@ def _describe_scope(dataset: DatasetInfo, scores: Scores) -> str:
     return (
         f"Every verdict is about other seeds on these {dataset.test_size:,} test images. Each pair's second "
         "interval is about other test images as well. An accuracy itself is less sure than a difference: on "
-        f"{dataset.test_size:,} of them the standard error of an accuracy of {100 * accuracy:.3g} % is "
+        f"{dataset.test_size:,} images the standard error of an accuracy of {100 * accuracy:.3g} % is "
         f"{points:.2g} points."
     )
 

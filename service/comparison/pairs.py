@@ -118,7 +118,7 @@ def _list_warnings(scores: Scores, pair: tuple[int, int], differing: Sequence[st
             "make the difference."
         )
         if max(configs, key=lambda config: config.num_parameters).normalization == "layer":
-            words += f" The preset {LAYER_FORMS.name} compares it with γ and β for each channel."
+            words += f" The preset {LAYER_FORMS.name} has it with γ and β for each channel too."
         warnings.append(words)
     if not differing:
         warnings.append("The two are the same in every factor; whatever differs is chance.")

@@ -109,6 +109,8 @@ def test_results_sort_and_verdicts_explain_themselves(page: Page, finished: int)
 
     page.get_by_role("button", name="batch against instance").click()
     expect(page.locator(".verdict")).to_contain_text("Cannot conclude: fewer than 6 seeds (2 pair up).")
+    expect(page.locator(".verdict")).to_contain_text("For other seeds on these 360 test images. With other")
+    expect(page.locator(".verdicts")).to_contain_text("Every verdict is about other seeds on these 360 test")
 
 
 def test_a_missing_experiment_is_said_to_be_missing(page: Page, complaints: list[str]) -> None:

@@ -69,9 +69,9 @@ def _describe_other_images(material: Material) -> str:
     if not found:
         return ""
     number = sum(is_for_these_images(pair) for pair in found)
-    words = f"{number} of {len(found)}" if number else f"none of {len(found)}"
     return (
-        f" With other images like them as well, the interval includes no difference in {words} pairs found."
+        f" With other images like these as well, the interval includes 0 for {number or 'none'} of "
+        f"{count_words(len(found), 'difference')} found between pairs."
     )
 
 

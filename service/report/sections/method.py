@@ -52,7 +52,8 @@ def write_method(material: Material) -> Section:
     blocks.append(Heading("Loss"))
     blocks.append(Table(headings=headings, rows=losses, caption=caption, text_columns=headings))
     if len(configs) > 1:
-        rows = [(name.replace("_", " "), words) for name, words in METHOD.items()]
+        method = material.comparison.method if material.comparison else METHOD
+        rows = [(name.replace("_", " "), words) for name, words in method.items()]
         headings = ("what", "how")
         blocks += [Heading("Comparing"), Table(headings=headings, rows=rows, text_columns=headings)]
     return Section("method", "Method", blocks)

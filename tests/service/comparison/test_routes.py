@@ -69,7 +69,7 @@ class TestVerdict:
 
         assert scope.startswith("Every verdict is about other seeds on these 360 test images.")
         # √(0.9 · 0.1 / 360) = 0.0158
-        assert "on 360 of them the standard error of an accuracy of 90 % is 1.6 points." in scope
+        assert "on 360 images the standard error of an accuracy of 90 % is 1.6 points." in scope
 
     def test_never_with_five(self, client: TestClient, app: FastAPI) -> None:
         pair = compare_two(client, app, seeds=5, lead=0.09)
@@ -151,7 +151,7 @@ class TestVerdict:
 
         assert pair["warnings"][0].startswith("layer has 8.2 times as many parameters (64,772 against 7,940)")
         assert pair["warnings"][0].endswith(
-            "The preset layer-forms compares it with γ and β for each channel."
+            "The preset layer-forms has it with γ and β for each channel too."
         )
 
 

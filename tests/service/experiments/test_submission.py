@@ -24,7 +24,14 @@ class TestPresets:
 
         assert list(presets) == ["study", "fair-grid", "fair-tuned", "batch-size", "best", "layer-forms"]
         sizes = {name: preset["num_configurations"] for name, preset in presets.items()}
-        assert sizes == {"study": 4, "fair-grid": 20, "fair-tuned": 20, "batch-size": 14, "best": 1, "layer-forms": 2}
+        assert sizes == {
+            "study": 4,
+            "fair-grid": 20,
+            "fair-tuned": 20,
+            "batch-size": 14,
+            "best": 1,
+            "layer-forms": 2,
+        }
         for name, preset in presets.items():
             assert preset["description"].endswith(".")
             by_request = client.post(

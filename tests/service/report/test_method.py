@@ -51,3 +51,17 @@ def test_names_every_distortion_and_writes_each_loss_out(client: TestClient, app
     assert "L = cross-entropy + 0.001·Σw², over all parameters" in text
     assert "1 seed: too few to conclude anything" in text
     assert "The same with 6 seeds or more" in text
+
+
+def test_says_which_differences_other_images_could_undo(client: TestClient, app: FastAPI) -> None:
+    right = {"batch": 333, "group": 330, "layer": 300}
+    experiment_id = submit(client, configs=[{"normalization": name} for name in right], seeds=6)
+    finish_runs(app, experiment_id, lambda config: [right[config.normalization] / 360])
+
+    text = client.get(f"/experiments/{experiment_id}/report?format=markdown").text
+
+    assert "the interval of its lead over group includes no difference." in text
+    assert "the interval includes 0 for 1 of 3 differences found between pairs." in text
+    assert "Holds for these test images; with others, the interval includes no difference. (1 pair)" in text
+    assert "| with other images |" in text
+    assert "Every verdict is about other seeds on these 360 test images." in text
