@@ -8,7 +8,7 @@ from typing import Literal
 from lab.wording import format_signed_points
 from service.comparison.finding import Finding
 from service.comparison.finding import Outcome as Judged
-from service.comparison.schemas import ComparisonOut
+from service.comparison.schemas import ComparisonOut, PairOut
 from service.report.blocks import Standing
 
 Outcome = Literal["better", "worse", "practically_same", "no_difference_found", "cannot_conclude"]
