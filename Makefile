@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts format lock clean
+.PHONY: help setup run test test-fast chaos lint check bench-load bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts bench-rounding format lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ BENCH_accuracy := accuracy
 BENCH_recipe := recipe
 BENCH_dashboard := dashboard
 BENCH_verdicts := verdicts
+BENCH_rounding := rounding
 
 help:
 	@echo "make run     start service and worker, and run the study on the embedded digits"
@@ -26,6 +27,7 @@ help:
 	@echo "make bench-recipe  each part of the best recipe, on held-out training images"
 	@echo "make bench-dashboard  first paint and bytes of each view, in Chromium"
 	@echo "make bench-verdicts  false alarms, power and coverage of verdicts, by simulation"
+	@echo "make bench-rounding  distance of short trainings from float64, by engine"
 	@echo "make format  format the code"
 	@echo "make lock    pin the newest versions that pyproject.toml allows"
 
@@ -68,7 +70,7 @@ check: lint test
 bench-load: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.load
 
-bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts: bench-%: $(VENV)/.installed-dev
+bench-train bench-study bench-accuracy bench-recipe bench-dashboard bench-verdicts bench-rounding: bench-%: $(VENV)/.installed-dev
 	@$(BIN)/python -m benchmarks.$(BENCH_$*)
 
 format: $(VENV)/.installed-dev

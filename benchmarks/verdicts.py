@@ -10,14 +10,16 @@ all pairs' simultaneous intervals together.
 import argparse
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine import describe_machine, write
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L2, RunConfig
+from lab.experiments.looks import Look, plan_looks
 from lab.statistics.paired import LEVEL
+from lab.wording import join_words
 from service.comparison.answer import Answer, answer_all
 from service.comparison.finding import Finding
 from service.comparison.scores import Scores
@@ -74,6 +76,7 @@ class Rates:
     false_alarms: float
     false_better: float
     power: float
+    average_power: float
     holm_power: float
     coverage: float
     num_experiments: int
@@ -109,7 +112,13 @@ def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rat
     truths = [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
     num_true = max(1, sum(truth != 0 for truth in truths))
     rates = Rates(
-        false_alarms=0, false_better=0, power=0, holm_power=0, coverage=0, num_experiments=num_experiments
+        false_alarms=0,
+        false_better=0,
+        power=0,
+        average_power=0,
+        holm_power=0,
+        coverage=0,
+        num_experiments=num_experiments,
     )
     for _ in range(num_experiments):
         answer = answer_all(scenario.draw(generator, num_seeds), margin=MARGIN)
@@ -125,9 +134,28 @@ def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rat
             (pair.simultaneous_low or 0) <= truth <= (pair.simultaneous_high or 0)
             for pair, truth in zip(answer.pairs, truths, strict=True)
         )
-    for name in ("false_alarms", "false_better", "power", "holm_power", "coverage"):
+    for name in ("false_alarms", "false_better", "power", "average_power", "holm_power", "coverage"):
         setattr(rates, name, getattr(rates, name) / num_experiments)
     return rates
+
+
+def simulate_looks(scenario: Scenario, looks: Sequence[Look], *, num_experiments: int) -> float:
+    """The share of experiments with a false statement at any look, up to the first that settles all."""
+    generator = np.random.default_rng(0)
+    levels = SD * np.array(scenario.levels)
+    truths = [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
+    num_false = 0
+    for _ in range(num_experiments):
+        scores = scenario.draw(generator, looks[-1].num_seeds)
+        for look in looks:
+            seen = replace(scores, values=scores.values[:, : look.num_seeds])
+            answer = answer_all(seen, margin=MARGIN, level=look.level)
+            if _is_any_false(answer, truths, is_null=not any(scenario.levels)):
+                num_false += 1
+                break
+            if answer.is_settled:
+                break
+    return num_false / num_experiments
 
 
 def main() -> None:
@@ -148,6 +176,12 @@ def main() -> None:
             if any(scenario.levels):
                 write(f"power {where} {100 * rates.power:.0f} %")
                 write(f"power_holm {where} {100 * rates.holm_power:.0f} %")
+    planned = plan_looks([], num_seeds_before=1, most_seeds=24, is_seen=False)
+    whole = [replace(look, level=LEVEL) for look in planned]
+    counts = join_words([str(look.num_seeds) for look in planned])
+    for name, looks in (("planned_looks", planned), ("looks_at_5_%_each", whole)):
+        share = simulate_looks(make_scenarios()[0], looks, num_experiments=arguments.experiments)
+        write(f"false_alarms_any {name} with {counts} seeds {100 * share:.1f} %")
 
 
 def _draw_normal(num_configs: int) -> Noise:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.concurrency import run_in_threadpool
 
 from lab.database.engine import Database
 from lab.datasets.load import DATASETS
@@ -16,6 +17,7 @@ from lab.runs.records import has_experiments
 from lab.settings import Settings
 from service import system
 from service.appendix import routes as appendix
+from service.caretaker import Caretaker
 from service.comparison import routes as comparison
 from service.dashboard_files import serve_dashboard
 from service.dependencies import Resources
@@ -82,9 +84,12 @@ def open_resources(app: FastAPI, settings: Settings) -> None:
 
 
 @asynccontextmanager
-async def close_resources(app: FastAPI) -> AsyncIterator[None]:
-    """Close queue and database when the app ends."""
+async def hold_resources(app: FastAPI) -> AsyncIterator[None]:
+    """Look after experiments while the app runs; close queue and database when it ends."""
+    caretaker = Caretaker(app.state.resources)
+    caretaker.start()
     yield
+    await run_in_threadpool(caretaker.stop)
     app.state.resources.queue.close()
     app.state.resources.database.close()
 
@@ -95,7 +100,7 @@ def build_routes() -> FastAPI:
         title="Normalization Lab",
         description=DESCRIPTION,
         version="0.1.0",
-        lifespan=close_resources,
+        lifespan=hold_resources,
         redoc_url=None,
     )
     app.add_middleware(JsonByDefault)

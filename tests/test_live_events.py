@@ -67,3 +67,19 @@ def test_a_stream_says_when_its_experiment_is_deleted(processes: Processes) -> N
     processes.client.delete("/experiments/1").raise_for_status()
 
     assert [event.name for event in events if event.name not in ("epoch", "run", "summary")] == ["deleted"]
+
+
+def test_a_stream_goes_on_when_seeds_are_added(processes: Processes) -> None:
+    processes.client.post("/experiments", json={"configs": [{}], "epochs": 100})
+    processes.wait_for_run(1, epoch=1)
+
+    events = follow(processes)
+    first = next(events)
+    processes.client.post("/experiments/1/seeds", json={"add": 1}).raise_for_status()
+    again = next(event for event in events if event.name == "experiment")
+    processes.client.post("/experiments/1/cancel").raise_for_status()
+
+    assert [run["seed"] for run in first.data["runs"]] == [0]
+    assert [run["seed"] for run in again.data["runs"]] == [0, 1]
+    assert str(again.id).endswith(",0")
+    assert [event.name for event in events][-1] == "end"

@@ -49,8 +49,12 @@ class Experiment(Base):
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     priority: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    # The looks at its results; null before seeds were added.
+    # The looks at its results, planned ones included; null before seeds were added.
     looks: Mapped[list[dict[str, Any]] | None]
+    # True while planned looks are taken until everything is settled.
+    is_settling: Mapped[bool] = mapped_column(default=False)
+    # Where its learning rates come from, see ``lab.experiments.tuning``; null if the request gave them.
+    tuning: Mapped[dict[str, Any] | None]
     runs: Mapped[list["Run"]] = relationship(order_by="Run.id", passive_deletes=True)
 
 
@@ -77,6 +81,8 @@ class Run(Base):
     # The job that may write this run; null once it is cancelled or paused.
     job_id: Mapped[str | None] = mapped_column(index=True)
     is_paused: Mapped[bool] = mapped_column(default=False)
+    # Not to be queued before its experiment's learning rates are chosen.
+    is_waiting: Mapped[bool] = mapped_column(default=False)
     # Attempts since the last new checkpoint, and why the last one ended if its worker could tell.
     num_attempts: Mapped[int] = mapped_column(default=0)
     last_problem: Mapped[str | None]

@@ -9,8 +9,11 @@ from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, join_words
 
 
-def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
-    """List the limits of the experiment's results, in sentences."""
+def find_warnings(configs: Sequence[RunConfig], *, is_tuned: bool = False) -> list[str]:
+    """List the limits of the experiment's results, in sentences.
+
+    ``is_tuned`` says that each configuration's learning rate was tuned for it.
+    """
     warnings = []
     if any(config.schedule == "plateau" and config.schedule_metric == "test" for config in configs):
         warnings.append(
@@ -23,8 +26,14 @@ def find_warnings(configs: Sequence[RunConfig]) -> list[str]:
             f"Cannot conclude which configuration is better: {count_words(num_seeds, 'seed')} each, "
             f"and {MIN_SEEDS} are the fewest that an exact paired test can conclude from."
         )
-    settings = [read_settings(config) for config in {config.label: config for config in configs}.values()]
-    if folded := fold_tuned_rates(settings):
+    by_label = {config.label: config for config in configs}
+    settings = [read_settings(config, is_tuned=is_tuned) for config in by_label.values()]
+    if is_tuned:
+        warnings.append(
+            "Each configuration has the learning rate that served it best on held-out training images: what "
+            "is said of it is said of the two together."
+        )
+    elif folded := fold_tuned_rates(settings):
         warnings.append(
             "Each normalization has a learning rate of its own: what is said of the normalization is said of "
             "the two together."

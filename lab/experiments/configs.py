@@ -15,6 +15,7 @@ Normalization = Literal["batch", "group", "layer", "instance", "none"]
 Penalize = Literal["all", "weights"]
 Schedule = Literal["plateau", "onecycle", "constant"]
 ScheduleMetric = Literal["validation", "test"]
+Interpolation = Literal["bilinear", "nearest"]
 
 NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 
@@ -46,7 +47,8 @@ class RunConfig:
     the convolution weights (``"weights"``). ``groups`` is ``num_groups`` of group normalization, one number
     for every block or one per block; other normalizations carry ``None``. ``schedule_metric`` names the loss
     that the plateau schedule watches. Training images are turned, moved and scaled by up to
-    ``rotation_degrees``, ``translation_pixels`` and ``scaling_percent`` either way.
+    ``rotation_degrees``, ``translation_pixels`` and ``scaling_percent`` either way, and read between their
+    pixels by ``interpolation``.
 
     Raises:
         InvalidConfigError: a value that could not be trained, with what would be right.
@@ -71,6 +73,7 @@ class RunConfig:
     rotation_degrees: float = 6.9
     translation_pixels: float = 0.0
     scaling_percent: float = 0.0
+    interpolation: Interpolation = "bilinear"
     validation_size: int = 0
 
     def __post_init__(self) -> None:
@@ -155,6 +158,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "penalize": get_args(Penalize),
     "schedule": get_args(Schedule),
     "schedule_metric": get_args(ScheduleMetric),
+    "interpolation": get_args(Interpolation),
 }
 
 # Both ends are bounded, so that NaN and infinity are refused like any other value out of range.

@@ -19,11 +19,12 @@ FACTORS = (
 )
 
 
-def read_settings(config: RunConfig) -> Settings:
+def read_settings(config: RunConfig, *, is_tuned: bool = False) -> Settings:
     """The configuration's factors by name; None for one that has no meaning in it.
 
-    ``groups`` means something within group normalization alone, ``affine`` within any, ``penalize`` where
-    there is a penalty and γ and β to spare, ``schedule_metric`` where the schedule watches a loss.
+    A learning rate that was tuned for the configuration belongs to it and is none of its factors. ``groups``
+    means something within group normalization alone, ``affine`` within any, ``penalize`` where there is a
+    penalty and γ and β to spare, ``schedule_metric`` where the schedule watches a loss.
     """
     settings = {name: getattr(config, name, None) for name in FACTORS}
     settings["penalty"] = (config.l1, config.l2)
@@ -33,6 +34,8 @@ def read_settings(config: RunConfig) -> Settings:
         settings["affine"] = None
     if not is_affine or settings["penalty"] == (0, 0):
         settings["penalize"] = None
+    if is_tuned:
+        settings["learning_rate"] = None
     if config.schedule != "plateau":
         settings["schedule_metric"] = None
     return settings

@@ -9,7 +9,7 @@ from typing import Any
 from lab.datasets.load import DatasetInfo
 from lab.errors import InvalidConfigError
 from lab.experiments.configs import CONFIG_FIELDS, DEFAULT_DROPOUT, PENALTIES, STUDY_L1, STUDY_L2, RunConfig
-from lab.experiments.presets import STUDY, Preset, find_preset
+from lab.experiments.presets import STUDY, Preset, TuneRequest, find_preset
 
 MAX_RUNS = 1_000
 MAX_PRIORITY = 100
@@ -25,7 +25,7 @@ class ExperimentRequest:
 
     ``recipe`` holds the fields of RunConfig that hold for all runs; ``configs`` and ``grid`` those that
     differ; or else ``preset`` names both. With none of the three the study is meant. ``seeds`` may be left to
-    the preset; without one it is seed 0.
+    the preset; without one it is seed 0. ``tune`` leaves the learning rates to ``lab.experiments.tuning``.
     """
 
     name: str | None
@@ -34,17 +34,22 @@ class ExperimentRequest:
     seeds: list[int] | None
     recipe: dict[str, Any]
     preset: str | None = None
+    tune: TuneRequest | None = None
     priority: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentSpec:
-    """An experiment ready to be queued: every run spelled out."""
+    """An experiment ready to be queued: every run spelled out.
+
+    With ``tune``, the runs' learning rates are chosen before they are trained.
+    """
 
     name: str
     dataset: str
     preset: str | None
     runs: tuple[RunConfig, ...]
+    tune: TuneRequest | None = None
     priority: int = 0
 
 
@@ -56,6 +61,9 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
     """
     preset = _choose_preset(request)
     configs = _list_configs(request, preset)
+    tune = request.tune or (preset.tune if preset else None)
+    if tune and any("learning_rate" in given for given in (request.recipe, *configs)):
+        raise InvalidConfigError("tune chooses learning_rate; leave learning_rate out, or tune.")
     held_out = {"validation_size": round(dataset.train_size * VALIDATION_SHARE)}
     recipe = {**held_out, **(preset.recipe if preset else {}), **request.recipe}
     if preset is STUDY and recipe["validation_size"] == 0:
@@ -82,6 +90,7 @@ def plan_experiment(request: ExperimentRequest, *, dataset: DatasetInfo) -> Expe
         dataset=dataset.name,
         preset=preset.name if preset else None,
         runs=runs,
+        tune=tune,
         priority=request.priority,
     )
 

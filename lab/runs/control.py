@@ -5,7 +5,6 @@ take a run off a worker is therefore one update here, at once and for good; the 
 Every function may be repeated without harm and works in the caller's transaction.
 """
 
-from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from lab.database.tables import Experiment, Run
 from lab.errors import IdempotencyConflictError
-from lab.experiments.configs import RunConfig
-from lab.experiments.looks import add_look
-from lab.experiments.planning import ExperimentSpec, check_counts
+from lab.experiments.planning import ExperimentSpec
+from lab.experiments.tuning import Tuning, plan_tuning
 from lab.queue.job_queue import JobQueue
 from lab.runs.locks import lock_runs
 from lab.runs.queueing import queue_in_bundles
-from lab.runs.records import find_experiment, read_looks
+from lab.runs.records import find_experiment
 
 
 def submit_experiment(
@@ -33,11 +31,15 @@ def submit_experiment(
 ) -> int:
     """Write the experiment, its runs and their jobs; give the id.
 
+    If its learning rates are to be tuned, a second experiment is written that does so, and its own runs wait.
+
     With a key that has been used for the same request, nothing is written and the first one's id is given.
 
     Raises:
         IdempotencyConflictError: the key has been used for another request.
+        InvalidConfigError: its learning rates cannot be tuned so.
     """
+    tuning_spec = plan_tuning(spec)
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
     # One statement: of two simultaneous requests with one key, the second waits for the first.
     experiment_id = session.scalar(
@@ -56,47 +58,23 @@ def submit_experiment(
     if experiment_id is None:
         return _find_submitted(session, str(idempotency_key), request)
     experiment = session.get_one(Experiment, experiment_id)
-    runs = [Run(experiment_id=experiment.id, config=config.to_json()) for config in spec.runs]
+    runs = [
+        Run(experiment_id=experiment.id, config=config.to_json(), is_waiting=tuning_spec is not None)
+        for config in spec.runs
+    ]
     session.add_all(runs)
     session.flush()
-    queue_in_bundles(session, queue, runs)
+    if spec.tune is None or tuning_spec is None:
+        queue_in_bundles(session, queue, runs)
+    else:
+        tuning = Tuning(
+            experiment_id=submit_experiment(session, queue, spec=tuning_spec, request=request),
+            learning_rates=list(spec.tune.learning_rates),
+            num_seeds=spec.tune.num_seeds,
+            epochs=spec.tune.epochs,
+        )
+        experiment.tuning = tuning.to_json()
     return experiment.id
-
-
-def add_seeds(session: Session, queue: JobQueue, experiment_id: int, *, number: int) -> None:
-    """Queue every configuration with ``number`` more seeds, the next after the highest.
-
-    Raises:
-        NotFoundError: there is no such experiment.
-        InvalidConfigError: the experiment would have too many runs, or too high a seed.
-    """
-    # Of two simultaneous requests, the second waits here, and adds to the first one's seeds.
-    session.execute(
-        sa.update(Experiment).where(Experiment.id == experiment_id).values(priority=Experiment.priority)
-    )
-    experiment = find_experiment(session, experiment_id)
-    query = sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)
-    runs = session.scalars(query).all()
-    planned = [RunConfig.from_json(run.config) for run in runs]
-    configs = list({config.label: config for config in planned}.values())
-    seeds = {config.seed for config in planned}
-    new_seeds = range(max(seeds) + 1, max(seeds) + 1 + number)
-    check_counts(num_configs=len(configs), num_seeds=len(seeds) + number)
-    looks = add_look(
-        read_looks(experiment),
-        num_seeds_before=len(seeds),
-        num_seeds=len(seeds) + number,
-        is_seen=any(run.finished_at is not None for run in runs),
-    )
-    experiment.looks = [asdict(look) for look in looks]
-    added = [
-        Run(experiment_id=experiment_id, config=replace(config, seed=seed).to_json())
-        for config in configs
-        for seed in new_seeds
-    ]
-    session.add_all(added)
-    session.flush()
-    queue_in_bundles(session, queue, added)
 
 
 def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
@@ -107,12 +85,17 @@ def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
     Raises:
         NotFoundError: there is no such experiment.
     """
-    find_experiment(session, experiment_id)
-    return _take_from_jobs(lock_runs(session, Run.experiment_id == experiment_id), is_paused=False)
+    find_experiment(session, experiment_id).is_settling = False
+    runs = lock_runs(session, Run.experiment_id == experiment_id)
+    for run in runs:
+        run.is_waiting = False
+    return _take_from_jobs(runs, is_paused=False)
 
 
 def pause_experiment(session: Session, experiment_id: int) -> list[str]:
     """Take every queued or running run off the queue and off its worker until it is resumed.
+
+    Runs that wait for their learning rates are paused too.
 
     Gives the ids of their jobs, to ``withdraw`` once the transaction is committed.
 
@@ -120,7 +103,8 @@ def pause_experiment(session: Session, experiment_id: int) -> list[str]:
         NotFoundError: there is no such experiment.
     """
     find_experiment(session, experiment_id)
-    runs = [run for run in lock_runs(session, Run.experiment_id == experiment_id) if run.job_id is not None]
+    is_to_come = sa.or_(Run.job_id.is_not(None), Run.is_waiting)
+    runs = lock_runs(session, Run.experiment_id == experiment_id, is_to_come)
     return _take_from_jobs(runs, is_paused=True)
 
 
@@ -135,6 +119,7 @@ def resume_experiment(session: Session, queue: JobQueue, experiment_id: int) -> 
     for run in paused:
         run.is_paused = False
         run.num_attempts = 0
+    paused = [run for run in paused if not run.is_waiting]
     for is_begun in (True, False):
         runs = [run for run in paused if (run.started_at is not None) == is_begun]
         queue_in_bundles(session, queue, runs, is_resumed=is_begun)

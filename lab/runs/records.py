@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, Experiment, Run
 from lab.errors import NotFoundError, RunNotFinishedError
 from lab.experiments.configs import RunConfig
-from lab.experiments.looks import Look
+from lab.experiments.looks import Look, list_taken
+from lab.experiments.tuning import Tuning
 from lab.queue.job_queue import JOBS
 from lab.queue.workers import read_workforce
 from lab.runs.status import (
@@ -86,12 +87,24 @@ class ExperimentRecord:
     priority: int
     created_at: datetime
     looks: list[Look]
+    is_settling: bool
+    tuning: Tuning | None
     runs: list[RunRecord]
 
     @property
+    def num_seeds(self) -> int:
+        """The number of seeds of its configurations, trained or not."""
+        return len({run.config.seed for run in self.runs})
+
+    @property
+    def looks_taken(self) -> list[Look]:
+        """The looks without those still to come; the last is the present one."""
+        return list_taken(self.looks, num_seeds=self.num_seeds)
+
+    @property
     def level(self) -> float:
-        """The level that its differences are judged at: that of the last look."""
-        return self.looks[-1].level if self.looks else LEVEL
+        """The level that its differences are judged at: that of the present look."""
+        return self.looks_taken[-1].level if self.looks_taken else LEVEL
 
     @cached_property
     def configurations(self) -> list[ConfigurationRecord]:
@@ -140,8 +153,13 @@ def find_experiment(session: Session, experiment_id: int) -> Experiment:
 
 
 def read_looks(experiment: Experiment) -> list[Look]:
-    """The looks at the experiment's results; none before seeds were added."""
+    """The looks at the experiment's results, planned ones included; none before seeds were added."""
     return [Look(**look) for look in experiment.looks or []]
+
+
+def read_tuning(experiment: Experiment) -> Tuning | None:
+    """Where the experiment's learning rates come from; None if the request gave them."""
+    return None if experiment.tuning is None else Tuning.from_json(experiment.tuning)
 
 
 def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
@@ -159,6 +177,8 @@ def read_experiment(session: Session, experiment_id: int) -> ExperimentRecord:
         priority=experiment.priority,
         created_at=experiment.created_at,
         looks=read_looks(experiment),
+        is_settling=experiment.is_settling,
+        tuning=read_tuning(experiment),
         runs=_read_runs(session, Run.experiment_id == experiment_id),
     )
 

@@ -34,6 +34,7 @@ def select_status(workforce: Workforce) -> sa.Case[Status]:
         (Run.error.is_not(None), "failed"),
         (Run.finished_at.is_not(None), "completed"),
         (Run.is_paused, "paused"),
+        (Run.is_waiting, "queued"),
         (Run.job_id.is_(None), "cancelled"),
         (JOBS.c.status.in_(QUEUED_STATES), "queued"),
         (is_held & JOBS.c.executor_id.in_(workforce.alive), "running"),

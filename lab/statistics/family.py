@@ -4,11 +4,13 @@ Sources: Westfall & Young (1993), Resampling-based multiple testing, algorithm 2
 Exact and approximate stepdown methods for multiple hypothesis testing, JASA 100.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from lab.statistics.paired import LEVEL, MIN_SEEDS, list_signs
 
@@ -24,24 +26,48 @@ TIE_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgedFamily:
-    """K differences judged together at a level.
+class JudgedDifference:
+    """One difference of a ``JudgedFamily``, which explains the fields."""
 
-    ``p_adjusted`` (K,): the chance, were there no differences, that any of those not found so far looks as
-    clear. ``interval_t``: the intervals mean ± interval_t·sd/√n hold for all K at once, with confidence
-    1 − level. ``equivalence_t``: the same factor for two one-sided tests of each difference that was not
-    found, at the level for them all. ``step_t``: the |t| that a difference not found would have needed. The
-    three are None where nothing varies.
-    """
-
-    p_adjusted: NDArray[np.float64]
+    p_adjusted: float
     interval_t: float | None
     equivalence_t: float | None
     step_t: float | None
 
 
-def judge_family(differences: NDArray[np.float64], *, level: float = LEVEL) -> JudgedFamily:
+@dataclass(frozen=True, kw_only=True)
+class JudgedFamily:
+    """K differences judged together at a level.
+
+    ``p_adjusted`` (K,): the chance, were there no differences, that any of those not found so far looks as
+    clear. ``interval_t`` (K,): the intervals mean ± interval_t·sd/√n hold for all K at once, with confidence
+    1 − level. ``equivalence_t`` (K,): the same factor for two one-sided tests of each difference that was not
+    found, at the level for them all. ``step_t`` (K,): the |t| that a difference not found would have needed.
+    The three are None where nothing varies.
+    """
+
+    p_adjusted: NDArray[np.float64]
+    interval_t: NDArray[np.float64] | None
+    equivalence_t: NDArray[np.float64] | None
+    step_t: NDArray[np.float64] | None
+
+    def pick(self, place: int) -> JudgedDifference:
+        """The difference in that row."""
+        return JudgedDifference(
+            p_adjusted=float(self.p_adjusted[place]),
+            interval_t=None if self.interval_t is None else float(self.interval_t[place]),
+            equivalence_t=None if self.equivalence_t is None else float(self.equivalence_t[place]),
+            step_t=None if self.step_t is None else float(self.step_t[place]),
+        )
+
+
+def judge_family(
+    differences: NDArray[np.float64], *, groups: Sequence[Hashable] | None = None, level: float = LEVEL
+) -> JudgedFamily:
     """Judge ``differences`` (K, seeds), NaN where a seed has none; rows of fewer than six seeds have p = 1.
+
+    ``groups`` (K,) names kinds of differences that are to have an equal share of the chance of a false one,
+    so that many of one kind do not drown few of another: each t is measured by what its group would need.
 
     Were two configurations alike, a seed's difference could as well have had the other sign. Signs of whole
     seeds are flipped, of all K differences together, so that what goes together stays together; each
@@ -54,30 +80,44 @@ def judge_family(differences: NDArray[np.float64], *, level: float = LEVEL) -> J
     if not is_judged.any():
         return JudgedFamily(p_adjusted=p_adjusted, interval_t=None, equivalence_t=None, step_t=None)
     judged = differences[is_judged]
-    p_adjusted[is_judged] = _find_step_down_p(judged)
+    scales = _find_scales(groups, num_rows=len(differences), num_seeds=differences.shape[1])
+    p_adjusted[is_judged] = _find_step_down_p(judged, scales[is_judged])
     is_open = p_adjusted[is_judged] > level
-    every, unfound = _draw_largest_t(judged, is_open)
+    every, unfound = _draw_largest_t(judged, scales[is_judged], is_open)
     return JudgedFamily(
         p_adjusted=p_adjusted,
-        interval_t=_find_quantile(every, 1 - level),
-        equivalence_t=_find_quantile(unfound, 1 - 2 * level),
-        step_t=_find_quantile(unfound, 1 - level),
+        interval_t=_scale_quantile(every, 1 - level, scales),
+        equivalence_t=_scale_quantile(unfound, 1 - 2 * level, scales),
+        step_t=_scale_quantile(unfound, 1 - level, scales),
     )
 
 
-def _find_step_down_p(differences: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjusted p of each row: the share of flips in which its t², or that of a smaller one, is as large."""
+def _find_scales(groups: Sequence[Hashable] | None, *, num_rows: int, num_seeds: int) -> NDArray[np.float64]:
+    """Each row's divisor of t: the critical value of its group's share by Bonferroni's inequality.
+
+    It depends on the numbers of groups, rows and seeds alone, not on what was measured.
+    """
+    if groups is None:
+        return np.ones(num_rows)
+    sizes = Counter(groups)
+    shares = np.array([LEVEL / (len(sizes) * sizes[group]) for group in groups])
+    scales: NDArray[np.float64] = stats.t.isf(shares / 2, num_seeds - 1)
+    return scales
+
+
+def _find_step_down_p(differences: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjusted p of each row: the share of flips in which its scaled t², or a smaller row's, is as large."""
     given = ~np.isnan(differences)
     counts = given.sum(axis=1)
     values = np.where(given, differences, 0.0)
     squares = (values**2).sum(axis=1)
     # Without any difference t is 0, whatever the signs.
-    scale = counts * np.where(squares > 0, squares, 1.0)
+    largest_sum = counts * np.where(squares > 0, squares, 1.0)
 
     def measure(signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        shares = (signs @ values.T) ** 2 / scale
+        shares = (signs @ values.T) ** 2 / largest_sum
         t_squared: NDArray[np.float64] = (counts - 1) * shares / np.maximum(1 - shares, LEAST_REST)
-        return t_squared
+        return t_squared / scales**2
 
     signs = _list_joint_signs(differences.shape[1])
     seen = measure(signs[:1])[0]
@@ -104,9 +144,9 @@ def _list_joint_signs(num_seeds: int) -> NDArray[np.float64]:
 
 
 def _draw_largest_t(
-    differences: NDArray[np.float64], is_open: NDArray[np.bool_]
+    differences: NDArray[np.float64], scales: NDArray[np.float64], is_open: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draw the largest |t| of all rows, and of the open ones, were their means 0.
+    """Draw the largest scaled |t| of all rows, and of the open ones, were their means 0.
 
     Seeds are drawn from the normal distribution that has the residuals' covariance, always with the same
     numbers: sign flips of residuals, whose mean is 0 by construction, would give intervals that are too
@@ -117,6 +157,7 @@ def _draw_largest_t(
     residuals = np.where(given, differences - means, 0.0)
     varies = np.abs(residuals).max(axis=1) > 1e-12
     residuals, mask, is_open = residuals[varies], given[varies].astype(float), is_open[varies]
+    scales = scales[varies]
     counts = mask.sum(axis=1)
     num_rows, num_seeds = residuals.shape
     every, unfound = [np.zeros(0)], [np.zeros(0)]
@@ -126,7 +167,7 @@ def _draw_largest_t(
         drawn = (normal @ residuals.T) * mask.T  # (draws, seeds, rows)
         mean = drawn.sum(axis=1) / counts
         variance = ((drawn**2).sum(axis=1) - counts * mean**2) / (counts - 1)
-        t = np.abs(mean) * np.sqrt(counts / variance)
+        t = np.abs(mean) * np.sqrt(counts / variance) / scales
         every.append(t.max(axis=1))
         if is_open.any():
             unfound.append(t[:, is_open].max(axis=1))
@@ -140,5 +181,8 @@ def _draw_normal(num_seeds: int, num_rows: int) -> Iterator[NDArray[np.float64]]
         yield generator.standard_normal((min(step, NUM_DRAWS - start), num_seeds, num_seeds))
 
 
-def _find_quantile(values: NDArray[np.float64], share: float) -> float | None:
-    return float(np.quantile(values, share)) if len(values) else None
+def _scale_quantile(
+    values: NDArray[np.float64], share: float, scales: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The quantile of largest scaled |t|, as a |t| of each row."""
+    return float(np.quantile(values, share)) * scales if len(values) else None

@@ -1,57 +1,26 @@
 """Write the appendix as Markdown, with the wording that the page shares."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
-from service.appendix.notation import Latex, Notation, has_short_decimal, has_short_ratio, write_decimal
+from service.appendix.explanation import DESCRIPTIONS, FORMULA, INFERENCE, describe_traced, trace_value
+from service.appendix.inference import update_running
+from service.appendix.layer_working import write_formulas, write_inference_steps, write_layer_steps
+from service.appendix.notation import (
+    Latex,
+    Notation,
+    has_short_decimal,
+    has_short_ratio,
+    write_decimal,
+)
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization, StatisticsSet
 from service.appendix.tensor import Position, build_tensor
-from service.appendix.working import write_latex, write_steps
+from service.appendix.working import Step, write_latex, write_steps
 from service.markdown import escape
 
 TITLE = "Normalization, worked out by hand"
 # More would be too long to read; the table and the JSON answer still hold every set.
 MAX_WORKED_SETS = 64
-
-
-@dataclass(frozen=True)
-class Description:
-    """A normalization in words: its name, its rule in short and in a sentence, and its paper."""
-
-    name: str
-    rule: str
-    sharing: str
-    source: str
-
-
-DESCRIPTIONS: dict[Normalization, Description] = {
-    "batch": Description(
-        "Batch norm",
-        "one set per channel, over all images",
-        "Each channel has one mean and one variance, over all images and pixels.",
-        "Ioffe & Szegedy 2015",
-    ),
-    "layer": Description(
-        "Layer norm",
-        "one set per image, over all its channels",
-        "Each image has one mean and one variance, over all its channels and pixels.",
-        "Ba, Kiros & Hinton 2016",
-    ),
-    "group": Description(
-        "Group norm",
-        "one set per image and group of channels",
-        "The channels of each image are split into groups of neighbors, and each group has its own mean and "
-        "variance.",
-        "Wu & He 2018",
-    ),
-    "instance": Description(
-        "Instance norm",
-        "one set per image and channel",
-        "Each channel of each image has its own mean and variance.",
-        "Ulyanov, Vedaldi & Lempitsky 2016",
-    ),
-}
 
 
 def describe_sample(appendix: Appendix) -> str:
@@ -93,6 +62,7 @@ def write_markdown(appendix: Appendix, *, title: str | None = TITLE, level: int 
     lines += [describe_sample(appendix), "", f"{rule}# Notes", ""]
     lines += [f"- {escape(note)}" for note in appendix.notes]
     lines += ["", f"{rule}# The values", "", *_write_pixels(appendix)]
+    lines += ["", f"{rule}# The formula", "", *_write_formula(appendix)]
     for name in NORMALIZATIONS:
         lines += ["", *_write_section(appendix, name, rule=f"{rule}#")]
     return "\n".join(lines) + "\n"
@@ -107,14 +77,53 @@ def _write_section(appendix: Appendix, name: Normalization, *, rule: str) -> lis
     if describe_rest(sets):
         lines += [describe_rest(sets), ""]
     first, *others = sets[:MAX_WORKED_SETS]
-    lines += [f"{rule}## {_write_label(first)}", ""]
-    for number, step in enumerate(write_steps(first, notation=Latex()), start=1):
-        lines.append(f"{number}. **{step.name}**: {step.words} ${' '.join(step.pieces)}$")
+    tex = Latex()
+    steps = (*write_steps(first, notation=tex), *write_layer_steps(appendix, first, notation=tex))
+    lines += [f"{rule}## {_write_label(first)}", "", *_write_steps(steps)]
     for one in others:
-        lines += ["", f"{rule}## {_write_label(one)}", "", "$$", write_latex(one), "$$"]
+        lines += ["", f"{rule}## {_write_label(one)}", "", "$$", write_latex(one), "$$", ""]
+        lines += _write_steps(write_layer_steps(appendix, one, notation=tex))
     normalized = appendix.normalized[name]
     blocks = [[[[f"{x:.4f}" for x in row] for row in channel] for channel in image] for image in normalized]
-    return [*lines, "", f"{rule}# Normalized", "", *_write_blocks(appendix, blocks)]
+    lines += ["", f"{rule}# Normalized", "", *_write_blocks(appendix, blocks)]
+    return lines + (_write_inference(appendix, rule=f"{rule}#") if name == "batch" else [])
+
+
+def _write_formula(appendix: Appendix) -> list[str]:
+    formulas = [f"$${formula}$$" for formula in write_formulas(Latex())]
+    traced, tex = trace_value(appendix), Latex()
+    rows = [
+        f"| {name} | ${write_result(one.mean, tex)}$ | ${write_result(one.variance, tex)}$ "
+        f"| {one.standardized:.6g} | {one.output:.6g} |"
+        for name, one in traced
+    ]
+    caption = escape(describe_traced(traced[0][1]))
+    head = [r"| normalization | $\mu$ | $\sigma^2$ | $\hat{x}$ | $y$ |", "|---|--:|--:|--:|--:|"]
+    return [FORMULA, "", *formulas, "", caption, "", *head, *rows]
+
+
+def _write_inference(appendix: Appendix, *, rule: str) -> list[str]:
+    """Write the running statistics of batch norm, with the first channel's update worked out."""
+    running, tex = update_running(appendix), Latex()
+    if not running:
+        return []
+    rows = [
+        f"| {escape(appendix.sample.channel_names[one.batch.channels[0]])} "
+        f"| ${write_result(one.batch.mean, tex)}$ | ${write_result(one.unbiased_variance, tex)}$ "
+        f"| ${write_result(one.mean, tex)}$ | ${write_result(one.variance, tex)}$ |"
+        for one in running
+    ]
+    head = r"| channel | mean $\mu$ | unbiased variance $s^2$ | running mean | running variance |"
+    lines = ["", f"{rule} At inference", "", *(f"- {line}" for line in INFERENCE), "", head]
+    lines += ["|---|--:|--:|--:|--:|", *rows, "", f"{rule}# {_write_label(running[0].batch)}", ""]
+    return lines + _write_steps(write_inference_steps(appendix, running[0], notation=tex))
+
+
+def _write_steps(steps: Sequence[Step]) -> list[str]:
+    return [
+        f"{number}. **{step.name}**: {escape(step.words)} ${' '.join(step.pieces)}$"
+        for number, step in enumerate(steps, start=1)
+    ]
 
 
 def _write_sets(sets: tuple[StatisticsSet, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from lab.errors import InvalidTensorError
 from service.appendix.colors import EDGES, FILLS, pick_colors
-from service.appendix.document import DESCRIPTIONS, Description
+from service.appendix.explanation import DESCRIPTIONS, Description
 from service.appendix.figure_panel import (
     FIGURES_SIZE,
     GAP,

@@ -18,8 +18,13 @@ _LATEX_COMMANDS = {
     "−": "-",
     "·": r"\cdot",
     "⋯": r"\cdots",
+    "←": r"\leftarrow",
+    "≔": ":=",
+    "ε": r"\varepsilon",
+    "γ": r"\gamma",
+    "β": r"\beta",
 }
-_MATHML_IDENTIFIERS = frozenset("μσnx")
+_MATHML_IDENTIFIERS = frozenset("μσnxymsεγβ")
 
 
 def has_short_decimal(value: Fraction) -> bool:
@@ -75,6 +80,10 @@ class Notation(ABC):
             else self.number(value)
         )
 
+    def equals(self, *written: Fraction) -> str:
+        """Write an equals sign, or ≈ if one of the numbers beside it is rounded."""
+        return self.symbol("=" if all(map(is_written_exactly, written)) else "≈")
+
     @abstractmethod
     def decimal(self, value: Fraction) -> str:
         """Write the value as ``write_decimal`` does."""
@@ -98,6 +107,18 @@ class Notation(ABC):
     @abstractmethod
     def square(self, base: str) -> str:
         """Write the square of the base."""
+
+    @abstractmethod
+    def hat(self, base: str) -> str:
+        """Write the base with a circumflex, as in x̂."""
+
+    @abstractmethod
+    def subscript(self, base: str, word: str) -> str:
+        """Write the base with a word below it, as in the running mean's μ."""
+
+    @abstractmethod
+    def squared_subscript(self, base: str, word: str) -> str:
+        """Write the square of a base with a word below it."""
 
     @abstractmethod
     def join(self, parts: Iterable[str]) -> str:
@@ -125,6 +146,15 @@ class Latex(Notation):
 
     def square(self, base: str) -> str:
         return f"{base}^2"
+
+    def hat(self, base: str) -> str:
+        return rf"\hat{{{base}}}"
+
+    def subscript(self, base: str, word: str) -> str:
+        return rf"{base}_{{\text{{{word}}}}}"
+
+    def squared_subscript(self, base: str, word: str) -> str:
+        return self.square(self.subscript(base, word))
 
     def join(self, parts: Iterable[str]) -> str:
         return " ".join(parts).replace("( ", "(").replace(" )", ")").replace(" ,", ",")
@@ -160,6 +190,15 @@ class MathMl(Notation):
 
     def square(self, base: str) -> str:
         return f"<msup><mrow>{base}</mrow><mn>2</mn></msup>"
+
+    def hat(self, base: str) -> str:
+        return f'<mover accent="true"><mrow>{base}</mrow><mo stretchy="false">^</mo></mover>'
+
+    def subscript(self, base: str, word: str) -> str:
+        return f"<msub><mrow>{base}</mrow><mtext>{word}</mtext></msub>"
+
+    def squared_subscript(self, base: str, word: str) -> str:
+        return f"<msubsup><mrow>{base}</mrow><mtext>{word}</mtext><mn>2</mn></msubsup>"
 
     def join(self, parts: Iterable[str]) -> str:
         return "".join(parts)

@@ -1,18 +1,21 @@
 """The appendix as one HTML page: no script, nothing loaded from elsewhere, light and dark, ready to print."""
 
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
 
 from service.appendix.colors import EDGES, FILLS, pick_colors
 from service.appendix.document import (
-    DESCRIPTIONS,
     MAX_WORKED_SETS,
     TITLE,
     describe_rest,
     describe_sample,
     write_result,
 )
+from service.appendix.explanation import DESCRIPTIONS, FORMULA, INFERENCE, describe_traced, trace_value
+from service.appendix.inference import update_running
+from service.appendix.layer_working import write_formulas, write_inference_steps, write_layer_steps
 from service.appendix.notation import MathMl, write_decimal, write_math, write_minus
 from service.appendix.statistics import NORMALIZATIONS, Appendix, Normalization
 from service.appendix.tensor import Position, build_tensor
@@ -31,7 +34,7 @@ def write_html(appendix: Appendix) -> str:
 
 def write_body(appendix: Appendix) -> Markup:
     """Write everything below the title, for a page that has the stylesheet."""
-    sample = appendix.sample
+    sample, mathml, traced = appendix.sample, MathMl(), trace_value(appendix)
 
     def write_pixel(position: Position) -> str:
         text = write_minus(write_decimal(sample.pixel(position)))
@@ -44,10 +47,21 @@ def write_body(appendix: Appendix) -> Markup:
         pixels=build_tensor(sample.shape, write_pixel),
         sections=[_describe_section(appendix, name) for name in NORMALIZATIONS],
         max_worked_sets=MAX_WORKED_SETS,
-        mathml=MathMl(),
+        mathml=mathml,
         write_math=lambda inside, **options: Markup(write_math(inside, **options)),
+        write_minus=write_minus,
         write_result=write_result,
-        write_steps=write_steps,
+        formula=FORMULA,
+        formulas=write_formulas(mathml),
+        traced=traced,
+        traced_caption=describe_traced(traced[0][1]),
+        inference=INFERENCE,
+        running=update_running(appendix),
+        write_steps=lambda one: (
+            *write_steps(one, notation=mathml),
+            *write_layer_steps(appendix, one, notation=mathml),
+        ),
+        write_inference_steps=partial(write_inference_steps, appendix, notation=mathml),
     )
     return Markup(html)
 

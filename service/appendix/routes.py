@@ -6,11 +6,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response
 
 from lab.errors import InvalidTensorError
+from service.appendix.answer import describe_appendix
 from service.appendix.document import write_markdown
 from service.appendix.figure import draw_appendix
 from service.appendix.page import write_html
+from service.appendix.requests import AppendixRequest
 from service.appendix.sample import STUDY_SAMPLE
-from service.appendix.schemas import AppendixAnswer, AppendixRequest, describe_appendix
+from service.appendix.schemas import AppendixAnswer
 from service.appendix.statistics import Appendix, work_out
 from service.drawing.rendering import respond_with_figure
 

@@ -20,6 +20,11 @@ _NOTES = (
     "values add up to −2, so the mean is −0.25 (the study has the wrong sign), the variance is 3.4375 and "
     "σ is 1.85405. The study writes 16 where 2·2·2 = 8 values belong, and its 2.938 is neither the variance "
     "nor σ.",
+    "Yet 0.25 and 2.938 fit each other. Eight integers with sum 2 whose squares add up to 24, such as 3, 2, "
+    "−2, −2, 1, 1, −1 and 0, have a mean of 0.25 and a variance of 24/8 − (2/8)² = 47/16 = 2.9375. So both "
+    "figures probably belong to another group of the lost picture, its variance printed as σ. That cannot be "
+    "checked: sixteen integers with sum 4 and squares adding up to 48 fit as well, and so would the eight "
+    "values here if the sign of their sum and 4 of the 28 in their squares were lost.",
     "Batch norm, blue, and layer norm, image 1: the study prints −0.375 with √4.359 and 0.125 with √4.484. "
     "Both agree with the numbers here.",
     "The study prints the blue channel of all four images and all four channels of image 1. The other 36 "

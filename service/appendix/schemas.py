@@ -1,68 +1,40 @@
-"""Request and response models of the appendix; every index is 0-based, so "image 1" is index 0."""
+"""Response models of the appendix; every index is 0-based, so "image 1" is index 0."""
 
-from typing import Annotated, Any
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, WithJsonSchema
-
-from service.appendix.colors import pick_colors
-from service.appendix.notation import Latex, MathMl, write_math
-from service.appendix.statistics import Appendix, StatisticsSet
-from service.appendix.tensor import MAX_MAGNITUDE, MAX_VALUES, Tensor, build_tensor
-from service.appendix.working import write_latex, write_steps
-
-_NUMBER: dict[str, Any] = {"type": "number", "minimum": -MAX_MAGNITUDE, "maximum": MAX_MAGNITUDE}
-_NUMBERS: dict[str, Any] = {"type": "array", "items": _NUMBER, "minItems": 1}
-_PLANE: dict[str, Any] = {"type": "array", "items": _NUMBERS, "minItems": 1}
-_IMAGE: dict[str, Any] = {"type": "array", "items": _PLANE, "minItems": 1}
-_TENSOR: dict[str, Any] = {"type": "array", "items": _IMAGE, "minItems": 1}
-_PER_CHANNEL: dict[str, Any] = {"anyOf": [_NUMBERS, {"type": "null"}]}
-_EXAMPLE: dict[str, JsonValue] = {
-    "pixels": [[[[-3, -2], [1, -1]], [[2, -2], [2, 1]]], [[[-1, 2], [-1, 2]], [[1, 0], [-2, 3]]]],
-    "groups": 2,
-    "eps": 1e-5,
-    "gamma": [1, 2],
-    "beta": [0, 0.5],
-}
-
-
-class AppendixRequest(BaseModel):
-    """The tensor to work out, with the settings of the layers."""
-
-    # service.appendix.tensor checks the values, and its errors say what would be valid.
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [_EXAMPLE], "required": ["pixels"]}
-    )
-
-    pixels: Annotated[Any, WithJsonSchema(_TENSOR)] = Field(
-        None,
-        description="Finite numbers as four nested lists [N][C][H][W]: images, channels, rows, columns; "
-        f"at most {MAX_VALUES:,}, each 0 or between 1e-9 and 1e6 in size. 0.1 is taken as exactly 1/10.",
-    )
-    groups: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})] = Field(
-        2, description="Number of groups of neighboring channels in group norm; must divide C."
-    )
-    eps: Annotated[Any, WithJsonSchema(_NUMBER | {"minimum": 0})] = Field(
-        0.0, description="Added to the variance under the root when normalizing; layers usually use 1e-5."
-    )
-    gamma: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One factor per channel, applied after every normalization; 1 by default."
-    )
-    beta: Annotated[Any, WithJsonSchema(_PER_CHANNEL)] = Field(
-        None, description="One summand per channel, added after gamma; 0 by default."
-    )
+from service.appendix.tensor import Tensor
 
 
 class WorkedStep(BaseModel):
     """One step of the working."""
 
-    name: str = Field(
-        description="values, sum, count, mean, squared deviations, variance or standard deviation"
-    )
+    name: str = Field(description='What the step finds, as in "mean" or "normalized value".')
     words: str = Field(description="The step in words.")
     latex: str = Field(description="The formula with its numbers, without dollar signs.")
     mathml: list[str] = Field(
         description="The same formula as `<math>` elements, between which a line may break."
     )
+
+
+class WorkedValue(BaseModel):
+    """One value through a layer: x̂ = (x - mean) / sqrt(variance + eps), then y = gamma · x̂ + beta."""
+
+    position: tuple[int, int, int, int] = Field(description="0-based image, channel, row, column.")
+    place: str = Field(description="The position in words, which count from 1.")
+    value: float = Field(description="x")
+    mean: float
+    variance: float
+    eps: float
+    gamma: float
+    beta: float
+    standardized: float = Field(description="x̂; 0 stands for 0/0.")
+    output: float = Field(description="y")
+
+
+class FollowedValue(WorkedValue):
+    """The same with its working."""
+
+    steps: list[WorkedStep] = Field(description="The working of x̂ and of y.")
 
 
 class WorkedSet(BaseModel):
@@ -82,6 +54,7 @@ class WorkedSet(BaseModel):
     steps: list[WorkedStep] = Field(
         description="The working in seven steps, the middle of long lists left out."
     )
+    first_value: FollowedValue = Field(description="The first of the values, normalized.")
     latex: str = Field(description="The working as one LaTeX aligned block, without dollar signs.")
     color: int = Field(description="0 to 7, different for neighboring sets.")
 
@@ -121,6 +94,33 @@ class NormalizedTensors(BaseModel):
     instance: Tensor
 
 
+class RunningAnswer(BaseModel):
+    """One channel's running statistics after their first update, and its first value in eval mode."""
+
+    channel: int = Field(description="0-based")
+    unbiased_variance: float = Field(description="variance · n / (n - 1)")
+    running_mean: float
+    running_variance: float
+    unbiased_variance_fraction: str
+    running_mean_fraction: str
+    running_variance_fraction: str
+    first_value: WorkedValue
+    steps: list[WorkedStep] = Field(description="The working of the update and of the value.")
+
+
+class InferenceAnswer(BaseModel):
+    """Batch norm at inference, after one update of its running statistics by this batch.
+
+    running = (1 - momentum) · running + momentum · the batch's mean, or its unbiased variance.
+    """
+
+    momentum: float = Field(description="PyTorch's convention: the weight of the new batch.")
+    start_mean: float
+    start_variance: float
+    channels: list[RunningAnswer]
+    normalized: Tensor = Field(description="The output in eval mode, [N][C][H][W].")
+
+
 class SampleAnswer(BaseModel):
     """The tensor and the settings that were worked out."""
 
@@ -146,61 +146,7 @@ class AppendixAnswer(BaseModel):
     layer: list[LayerSet]
     instance: list[InstanceSet]
     normalized: NormalizedTensors
-
-
-def describe_appendix(appendix: Appendix) -> AppendixAnswer:
-    """Turn exact fractions into the answer's floats, fractions as text, and working."""
-    sample, affine = appendix.sample, appendix.affine
-    sets = {
-        name: [_describe_set(one, color=color) for one, color in zip(found, pick_colors(found), strict=True)]
-        for name, found in appendix.sets.items()
-    }
-    return AppendixAnswer.model_validate(
-        {
-            "sample": {
-                "shape": sample.shape,
-                "pixels": build_tensor(sample.shape, lambda position: float(sample.pixel(position))),
-                "channel_names": sample.channel_names,
-                "filled_in": sorted(sample.filled_in),
-                "groups": appendix.groups,
-                "eps": float(affine.eps),
-                "gamma": affine.gamma and [float(value) for value in affine.gamma],
-                "beta": affine.beta and [float(value) for value in affine.beta],
-            },
-            "notes": appendix.notes,
-            "normalized": appendix.normalized,
-            **sets,
-        }
+    inference: InferenceAnswer | None = Field(
+        description="Batch norm in eval mode; null if a channel holds a single value, which has no unbiased "
+        "variance."
     )
-
-
-def _describe_set(one: StatisticsSet, *, color: int) -> dict[str, Any]:
-    """Collect every field of a set; each model keeps the indexes that identify its own sets."""
-    latex, mathml = (write_steps(one, notation=notation) for notation in (Latex(), MathMl()))
-    return {
-        "image": one.images[0],
-        "channel": one.channels[0],
-        "group": one.group,
-        "label": one.label,
-        "channels": one.channels,
-        "values": [float(value) for value in one.values],
-        "sum": float(one.total),
-        "count": one.count,
-        "mean": float(one.mean),
-        "variance": float(one.variance),
-        "std": one.std,
-        "mean_fraction": str(one.mean),
-        "variance_fraction": str(one.variance),
-        "uses_filled_in": one.uses_filled_in,
-        "steps": [
-            {
-                "name": step.name,
-                "words": step.words,
-                "latex": " ".join(step.pieces),
-                "mathml": [write_math(piece, is_display=True) for piece in drawn.pieces],
-            }
-            for step, drawn in zip(latex, mathml, strict=True)
-        ],
-        "latex": write_latex(one),
-        "color": color,
-    }

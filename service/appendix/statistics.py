@@ -49,6 +49,11 @@ class StatisticsSet:
     uses_filled_in: bool = False
 
     @property
+    def first_position(self) -> Position:
+        """The 0-based position of the first value."""
+        return self.images[0], self.channels[0], 0, 0
+
+    @property
     def count(self) -> int:
         """n, the number of values."""
         return len(self.values)
@@ -81,19 +86,26 @@ class StatisticsSet:
 
 @dataclass(frozen=True)
 class Affine:
-    """The normalization: y = (x - μ) / √(σ² + eps) · gamma + beta, gamma and beta per channel."""
+    """The normalization: x̂ = (x - μ) / √(σ² + eps) and y = gamma · x̂ + beta, gamma and beta per channel."""
 
     eps: Fraction
     gamma: tuple[Fraction, ...] | None
     beta: tuple[Fraction, ...] | None
 
-    def apply(self, value: Fraction, *, channel: int, statistics: StatisticsSet) -> float:
-        """Normalize one value; if σ² + eps is 0, so is the numerator, and 0 stands for 0/0."""
-        spread = statistics.variance + self.eps
-        standardized = float(value - statistics.mean) / math.sqrt(spread) if spread else 0.0
-        gamma = float(self.gamma[channel]) if self.gamma else 1.0
-        beta = float(self.beta[channel]) if self.beta else 0.0
-        return standardized * gamma + beta
+    def read_scale(self, channel: int) -> tuple[Fraction, Fraction]:
+        """Return gamma and beta of a channel, 1 and 0 if they are not given."""
+        gamma = self.gamma[channel] if self.gamma else Fraction(1)
+        return gamma, self.beta[channel] if self.beta else Fraction(0)
+
+    def standardize(self, value: Fraction, *, mean: Fraction, variance: Fraction) -> float:
+        """Return x̂; if σ² + eps is 0, so is the numerator, and 0 stands for 0/0."""
+        spread = variance + self.eps
+        return float(value - mean) / math.sqrt(spread) if spread else 0.0
+
+    def apply(self, value: Fraction, *, channel: int, mean: Fraction, variance: Fraction) -> float:
+        """Return y."""
+        gamma, beta = map(float, self.read_scale(channel))
+        return gamma * self.standardize(value, mean=mean, variance=variance) + beta
 
 
 @dataclass(frozen=True)
@@ -182,7 +194,8 @@ def _normalize(sample: Sample, *, sets: tuple[StatisticsSet, ...], affine: Affin
 
     def normalize(position: Position) -> float:
         image, channel, _, _ = position
-        return affine.apply(sample.pixel(position), channel=channel, statistics=owner[image, channel])
+        one = owner[image, channel]
+        return affine.apply(sample.pixel(position), channel=channel, mean=one.mean, variance=one.variance)
 
     return build_tensor(sample.shape, normalize)
 
@@ -199,6 +212,11 @@ def _write_notes(
         "Variance is the population variance: squared deviations are divided by n, not n − 1. "
         "σ is its root without eps."
     ]
+    if not affine.eps:
+        notes.append(
+            "ε is 0 here, so that every figure can be checked by hand. The networks use 0.00001, PyTorch's "
+            "default, which makes x̂ smaller by a share of about ε/(2σ²)."
+        )
     for name in NORMALIZATIONS:
         constant = [one.label for one in sets[name] if not one.variance + affine.eps]
         if constant:

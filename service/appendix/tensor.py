@@ -69,6 +69,11 @@ class Sample:
         """Return every position of the tensor, in the same order."""
         return self.positions(tuple(range(self.shape[0])), tuple(range(self.shape[1])))
 
+    def describe(self, position: Position) -> str:
+        """Name a 0-based position in words that count from 1."""
+        image, channel, row, column = position
+        return f"image {image + 1}, {self.channel_names[channel]}, row {row + 1}, column {column + 1}"
+
     def pixel(self, position: Position) -> Fraction:
         """Return the exact value at a 0-based position."""
         image, channel, row, column = position

@@ -1,7 +1,7 @@
 """Work out one set in any notation: values, sum, count, mean, squared deviations, variance, σ."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,7 +11,6 @@ from service.appendix.notation import (
     find_root,
     has_short_decimal,
     has_short_ratio,
-    is_written_exactly,
 )
 from service.appendix.statistics import StatisticsSet
 
@@ -54,16 +53,16 @@ def write_latex(one: StatisticsSet) -> str:
     lines = (
         ["n &=", _extent(one, tex), f"= {one.count}"],
         [
-            rf"\mu &{_equals(one.values, tex)}",
+            rf"\mu &{tex.equals(*one.values)}",
             tex.fraction(tex.join(_plus(_terms(one.values, tex), LISTED_SQUARES, tex)), str(one.count)),
             *_quotient(one.total, one.count, tex),
         ],
         [
-            rf"\sigma^2 &{_equals((*one.values, one.mean), tex)}",
+            rf"\sigma^2 &{tex.equals(*one.values, one.mean)}",
             tex.fraction(tex.join(_plus(squares, ADDED_SQUARES, tex)), str(one.count)),
             *_quotient(sum(one.squared_deviations, Fraction(0)), one.count, tex),
         ],
-        [rf"\sigma &{_equals((one.variance,), tex)}", *_root(one.variance, tex)],
+        [rf"\sigma &{tex.equals(one.variance)}", *_root(one.variance, tex)],
     )
     return r"\begin{aligned} " + r" \\ ".join(" ".join(line) for line in lines) + r" \end{aligned}"
 
@@ -77,8 +76,8 @@ def _list_values(one: StatisticsSet, notation: Notation) -> Step:
 
 def _add_values(one: StatisticsSet, notation: Notation) -> Step:
     added = _plus(_terms(one.values, notation), ADDED_VALUES, notation)
-    start = (notation.symbol("Σ"), notation.symbol("x"), _equals(one.values, notation), added[0])
-    end = (_equals((one.total,), notation), notation.number(one.total))
+    start = (notation.symbol("Σ"), notation.symbol("x"), notation.equals(*one.values), added[0])
+    end = (notation.equals(one.total), notation.number(one.total))
     return Step("sum", "Add them up.", (notation.join(start), *added[1:], notation.join(end)))
 
 
@@ -103,7 +102,7 @@ def _square_deviations(one: StatisticsSet, notation: Notation) -> Step:
         notation.join(
             (
                 _squared_deviation(value, one.mean, notation),
-                _equals((value, one.mean, square), notation),
+                notation.equals(value, one.mean, square),
                 notation.number(square),
             )
         )
@@ -118,7 +117,7 @@ def _divide_squares(one: StatisticsSet, notation: Notation) -> Step:
     added = _plus([notation.number(square) for square in squares], ADDED_SQUARES, notation)
     formula = (
         notation.square(notation.symbol("σ")),
-        _equals(squares, notation),
+        notation.equals(*squares),
         notation.fraction(notation.join(added), notation.number(one.count)),
     )
     pieces = (notation.join(formula), *_quotient(sum(squares, Fraction(0)), one.count, notation))
@@ -126,7 +125,7 @@ def _divide_squares(one: StatisticsSet, notation: Notation) -> Step:
 
 
 def _take_root(one: StatisticsSet, notation: Notation) -> Step:
-    formula = (notation.symbol("σ"), _equals((one.variance,), notation), *_root(one.variance, notation))
+    formula = (notation.symbol("σ"), notation.equals(one.variance), *_root(one.variance, notation))
     return Step("standard deviation", "Take the square root of the variance.", (notation.join(formula),))
 
 
@@ -140,7 +139,7 @@ def _quotient(total: Fraction, count: int, notation: Notation) -> list[str]:
     """Write ``= total/count``, then the reduced ratio and the decimal if they add something."""
     value = total / count
     over = notation.fraction(notation.number(total), notation.number(count))
-    pieces = [notation.join((_equals((total,), notation), over))]
+    pieces = [notation.join((notation.equals(total), over))]
     if value.denominator not in (1, count) and has_short_ratio(value):
         pieces.append(notation.join((notation.symbol("="), notation.ratio(value))))
     sign = notation.symbol("=" if has_short_decimal(value) else "≈")
@@ -151,7 +150,7 @@ def _root(variance: Fraction, notation: Notation) -> list[str]:
     """Write ``√variance``, then its value."""
     exact = find_root(variance)
     value = Fraction(math.sqrt(variance)) if exact is None else exact
-    sign = notation.symbol("≈") if exact is None else _equals((variance, exact), notation)
+    sign = notation.symbol("≈") if exact is None else notation.equals(variance, exact)
     return [notation.root(notation.number(variance)), sign, notation.number(value)]
 
 
@@ -185,8 +184,3 @@ def _punctuate(items: Sequence[str], notation: Notation) -> tuple[str, ...]:
 
 def _put_between(items: Sequence[str], separator: str) -> list[str]:
     return [part for item in items for part in (separator, item)][1:]
-
-
-def _equals(written: Iterable[Fraction], notation: Notation) -> str:
-    """Write an equals sign, or ≈ if one of the numbers beside it is rounded."""
-    return notation.symbol("=" if all(map(is_written_exactly, written)) else "≈")

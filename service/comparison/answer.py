@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.experiments.factors import find_differing, read_settings
+from lab.experiments.factors import find_differing
 from lab.statistics.paired import LEVEL
 from service.comparison.disagreement import Disagreements
 from service.comparison.effects import ask_factors
@@ -23,6 +23,11 @@ class Answer:
 
     pairs: list[PairOut]
     factors: FactorsOut | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether more seeds would settle no pair: one that cannot be concluded lacks runs that failed."""
+        return all(pair.outcome != "no_difference_found" for pair in self.pairs)
 
 
 def choose_margin(test_size: int) -> float:
@@ -52,7 +57,7 @@ def answer_all(
         InvalidRequestError: there are too many pairs, or no configuration is called ``reference``.
     """
     pairs = list_pairs(scores.labels, reference=reference)
-    settings = [read_settings(config) for config in scores.configs]
+    settings = scores.settings
     differing = [find_differing(settings[i], settings[j]) for i, j in pairs]
     questions = [ask_pair(scores, pair, names) for pair, names in zip(pairs, differing, strict=True)]
     factors = ask_factors(scores) if can_show_factors(scores) else None

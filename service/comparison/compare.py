@@ -10,15 +10,16 @@ from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError
-from lab.experiments.looks import sum_levels
 from lab.runs.durations import estimate_duration
 from lab.runs.records import ExperimentRecord, read_metrics
 from lab.statistics.paired import MIN_SEEDS
 from lab.wording import count_words, describe_duration, join_words
 from service.comparison.answer import answer_all, can_show_factors, choose_margin
 from service.comparison.disagreement import count_only_correct, read_correctness
-from service.comparison.schemas import ComparisonOut, LookOut, PairOut
+from service.comparison.looks import describe_looks
+from service.comparison.schemas import ComparisonOut, PairOut
 from service.comparison.scores import Metric, Scores, collect_scores, read_final_accuracies
+from service.experiments.responses import LookOut
 from service.results.runs import summarize_run
 from service.test_images import TestImages
 
@@ -33,7 +34,8 @@ METHOD = {
     "p_value": "Two-sided sign-flip test on the mean difference, up to 16 seeds by all assignments: exact "
     "for two configurations that are alike, and wherever differences are symmetric about 0. Not adjusted.",
     "p_adjusted": "Step-down max-T: signs of whole seeds are flipped for all differences together, and each "
-    "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005).",
+    "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005). Averages have half of the "
+    "chance of a false difference, all others the other half.",
     "p_holm": "Holm's adjustment of p_value; it needs no joint symmetry and decides nothing.",
     "ci": "95 % Student's t interval of this difference alone.",
     "simultaneous": "95 % intervals mean ± c·sd/√n that hold for all differences of the answer at once; c is "
@@ -136,13 +138,8 @@ def _list_warnings(experiment: ExperimentRecord, scores: Scores) -> list[str]:
             "Preliminary: runs are still to come. To look again and again until a difference shows makes "
             "false alarms more likely than the p values say."
         )
-    if len(experiment.looks) > 1:
-        *earlier, last = experiment.looks
-        counts = join_words([str(look.num_seeds) for look in earlier])
-        warnings.append(
-            f"Looked at before with {counts} seeds: this look is judged at {last.level:.2%}, and over all "
-            f"looks the chance of any false difference is up to {sum_levels(experiment.looks):.2%}."
-        )
+    if note := describe_looks(experiment):
+        warnings.append(note)
     if unlearned := _find_unlearned(scores):
         warnings.append(
             f"Hardly learned anything yet, at a mean accuracy below {UNLEARNED:.0%}: {join_words(unlearned)}."

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from lab.experiments.factors import Settings, read_settings
+from lab.experiments.factors import Settings
 from lab.wording import join_words
 from service.comparison.finding import Finding
 from service.comparison.grid import Effect, find_effects, find_interactions, fold_coupled, group_by_levels
@@ -71,7 +71,7 @@ def ask_factors(scores: Scores) -> FactorQuestions | None:
 
     Fields of the recipe that always change together count as one.
     """
-    settings, coupled = fold_coupled([read_settings(config) for config in scores.configs])
+    settings, coupled = fold_coupled(scores.settings)
     effects = find_effects(settings)
     if not effects:
         return None
@@ -116,6 +116,7 @@ def _ask_average(scores: Scores, group: Sequence[Effect]) -> Question:
         key=("average", factor, a, b),
         names=(a, b),
         prefix=f"averaged over {len(group)} {varied}, {factor} ",
+        group="average",
         warnings=_note_unfinished(scores, places),
     )
 

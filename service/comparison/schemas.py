@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from service.comparison.finding import Finding
 from service.comparison.scores import Metric
+from service.experiments.responses import LookOut
 
 
 class DisagreementOut(BaseModel):
@@ -87,13 +88,6 @@ class FactorsOut(BaseModel):
     warnings: list[str]
 
 
-class LookOut(BaseModel):
-    """One look at the results."""
-
-    num_seeds: int
-    level: float = Field(description="Level that everything the answer asserts is judged at.")
-
-
 class ComparisonOut(BaseModel):
     """Every pair of an experiment's configurations, and the factors that they are made of."""
 
@@ -104,7 +98,9 @@ class ComparisonOut(BaseModel):
     configurations: list[str]
     seeds: list[int]
     level: float
-    looks: list[LookOut] = Field(description="All looks, the last one now; empty if no seeds were added.")
+    looks: list[LookOut] = Field(
+        description="All looks, planned ones still to come included; empty if no seeds were added."
+    )
     min_seeds: int = Field(description="The fewest seeds that can conclude anything.")
     margin: float = Field(description="Differences up to this are practically none; a fraction.")
     warnings: list[str]

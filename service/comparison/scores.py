@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.experiments.configs import RunConfig
+from lab.experiments.factors import Settings, read_settings
 from lab.runs.records import ExperimentRecord, RunRecord
 from lab.wording import join_words
 
@@ -18,12 +19,21 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """``values[i, j]`` is the score of configuration i with seed j; NaN where the run has not completed."""
+    """``values[i, j]`` is the score of configuration i with seed j; NaN where the run has not completed.
+
+    ``is_tuned`` says that each configuration's learning rate was tuned for it.
+    """
 
     configs: list[RunConfig]
     seeds: list[int]
     values: NDArray[np.float64]
     unfinished: list[RunRecord]
+    is_tuned: bool = False
+
+    @property
+    def settings(self) -> list[Settings]:
+        """The configurations' factors."""
+        return [read_settings(config, is_tuned=self.is_tuned) for config in self.configs]
 
     @property
     def labels(self) -> list[str]:
@@ -81,4 +91,5 @@ def collect_scores(experiment: ExperimentRecord, values: Mapping[int, float | No
         seeds=seeds,
         values=table,
         unfinished=[run for run in experiment.runs if not run.is_completed],
+        is_tuned=experiment.tuning is not None,
     )

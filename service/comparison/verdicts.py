@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from lab.statistics.family import JudgedFamily, judge_family
+from lab.statistics.family import JudgedDifference, judge_family
 from lab.statistics.paired import (
     LEVEL,
     MIN_SEEDS,
@@ -29,7 +29,7 @@ class Question:
     """Two figures by seed (seeds,), NaN where there is none, and claims for a higher and a lower first.
 
     ``cautious_claims`` replace them where a mean describes the difference badly. Questions with the same
-    ``key`` are one.
+    ``key`` are one; those of one ``group`` share the chance of a false finding.
     """
 
     key: object
@@ -40,6 +40,7 @@ class Question:
     names: tuple[str, str]
     outcomes: tuple[Outcome, Outcome] = ("a_better", "b_better")
     warnings: tuple[str, ...] = ()
+    group: str = "pair"
 
 
 def ask_better(
@@ -50,6 +51,7 @@ def ask_better(
     names: tuple[str, str],
     prefix: str = "",
     warnings: Sequence[str] = (),
+    group: str = "pair",
 ) -> Question:
     """Ask whether the first of two is better; ``prefix`` opens the claim."""
     a, b = names
@@ -61,6 +63,7 @@ def ask_better(
         cautious_claims=(f"{prefix}{a} is usually ahead of {b}", f"{prefix}{b} is usually ahead of {a}"),
         names=names,
         warnings=tuple(warnings),
+        group=group,
     )
 
 
@@ -72,7 +75,7 @@ def judge(questions: Sequence[Question], *, margin: float, level: float = LEVEL)
     asked = {question.key: question for question in questions}
     places = {key: place for place, key in enumerate(asked)}
     unique = np.stack([question.first - question.second for question in asked.values()])
-    family = judge_family(unique, level=level)
+    family = judge_family(unique, groups=[question.group for question in asked.values()], level=level)
     described = [
         describe_differences(row[is_given]) if (is_given := ~np.isnan(row)).any() else None for row in unique
     ]
@@ -80,9 +83,8 @@ def judge(questions: Sequence[Question], *, margin: float, level: float = LEVEL)
     return [
         _Judge(
             question=question,
-            family=family,
+            judged=family.pick(place),
             found=described[place],
-            p_adjusted=float(family.p_adjusted[place]),
             p_holm=holm[place],
             num_tests=len(unique),
             margin=margin,
@@ -103,9 +105,8 @@ class _Judge:
     """One question with its figures and those of its family."""
 
     question: Question
-    family: JudgedFamily
+    judged: JudgedDifference
     found: PairedDifference | None
-    p_adjusted: float
     p_holm: float
     num_tests: int
     margin: float
@@ -121,7 +122,7 @@ class _Judge:
         if found.num_seeds > 1:
             robust = describe_robustly(question.first[is_given], question.second[is_given])
         outcome, verdict, reason = self._conclude(found, robust)
-        half = self._find_half_width(found, self.family.interval_t)
+        half = self._find_half_width(found, self.judged.interval_t)
         low, detectable, high = self._find_detectable(found, outcome)
         return Finding(
             difference=found.difference,
@@ -130,7 +131,7 @@ class _Judge:
             simultaneous_low=None if half is None else found.difference - half,
             simultaneous_high=None if half is None else found.difference + half,
             p_value=found.p_value,
-            p_adjusted=self.p_adjusted,
+            p_adjusted=self.judged.p_adjusted,
             p_holm=self.p_holm,
             num_tests=self.num_tests,
             effect_size=found.effect_size,
@@ -180,14 +181,14 @@ class _Judge:
         if shortfall := describe_shortfall(found.num_seeds):
             reason = f"{shortfall} ({found.num_seeds} pair up)"
             return "cannot_conclude", f"cannot conclude: {reason}", reason
-        half = self._find_half_width(found, self.family.interval_t) or 0.0
-        if self.p_adjusted <= self.level:
+        half = self._find_half_width(found, self.judged.interval_t) or 0.0
+        if self.judged.p_adjusted <= self.level:
             side = 0 if found.difference > 0 else 1
             is_cautious = robust and (robust.is_spread_unequal or robust.is_one_seed_decisive)
             claims = self.question.cautious_claims if is_cautious else self.question.claims
             size = f"{format_points(found.difference)} ± {format_points(half)} points"
             return self.question.outcomes[side], f"{claims[side]} by {size}", None
-        tested = self._find_half_width(found, self.family.equivalence_t) or 0.0
+        tested = self._find_half_width(found, self.judged.equivalence_t) or 0.0
         if abs(found.difference) + tested <= self.margin:
             words = f"practically the same: the difference is within {format_points(self.margin)} points"
             return "practically_same", words, None
@@ -205,10 +206,10 @@ class _Judge:
         )
 
     def _count_seeds_to_settle(self, found: PairedDifference) -> int | None:
-        if not found.sd or self.family.step_t is None or self.family.equivalence_t is None:
+        if not found.sd or self.judged.step_t is None or self.judged.equivalence_t is None:
             return None
         needed = count_seeds_to_settle(
-            found, step_t=self.family.step_t, equivalence_t=self.family.equivalence_t, margin=self.margin
+            found, step_t=self.judged.step_t, equivalence_t=self.judged.equivalence_t, margin=self.margin
         )
         return None if needed is None else needed - found.num_seeds
 
@@ -223,7 +224,7 @@ class _Judge:
         self, found: PairedDifference, outcome: Outcome
     ) -> tuple[float | None, float | None, float | None]:
         """The detectable difference with the least likely spread, with the one seen, with the greatest."""
-        step_t = self.family.step_t
+        step_t = self.judged.step_t
         if not found.sd or step_t is None or outcome in self.question.outcomes:
             return None, None, None
         # To a tenth, so that it is simulated once for many.

@@ -62,24 +62,20 @@ async def stream_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow the experiment: server-sent events, resumed by `Last-Event-ID`.
 
-    First `experiment`, as `GET /experiments/{id}` gives it; then, as they happen, `epoch` (one epoch's
-    figures), `run` (a run whose status or figures changed) and `summary` (the experiment without its runs).
-    `end` comes when no run will change any more, `deleted` when the experiment is; then the stream is closed.
+    First `experiment`, as `GET /experiments/{id}` gives it, and again when seeds are added; then, as they
+    happen, `epoch` (one epoch's figures), `run` (a run whose status or figures changed) and `summary` (the
+    experiment without its runs). `end` comes when no run will change any more, `deleted` when the experiment
+    is; then the stream is closed.
     """
     snapshot = await feed.read(stream.experiment_id)
     if snapshot is not None:
-        stream.version_sent = max(snapshot.versions, default=0)
-        stream.summary_sent = _summarize(snapshot)
-        yield ServerSentEvent(
-            event="experiment",
-            data=snapshot.experiment,
-            id=encode_cursor(stream.epochs_sent),
-            retry=RECONNECT_MILLISECONDS,
-        )
+        yield _tell_experiment(stream, snapshot)
     while snapshot is not None:
+        if len(snapshot.experiment.runs) > len(stream.epochs_sent):
+            yield _tell_experiment(stream, snapshot)
         async for event in _tell_changes(feed, stream, snapshot):
             yield event
-        if snapshot.experiment.status not in (*ACTIVE, "paused"):
+        if snapshot.experiment.status not in (*ACTIVE, "paused") and not snapshot.experiment.is_settling:
             yield ServerSentEvent(event="end", data={"id": stream.experiment_id})
             return
         await asyncio.sleep(POLL_SECONDS)
@@ -87,6 +83,19 @@ async def stream_events(
             return
         snapshot = await feed.read(stream.experiment_id)
     yield ServerSentEvent(event="deleted", data={"id": stream.experiment_id})
+
+
+def _tell_experiment(stream: Stream, snapshot: Snapshot) -> ServerSentEvent:
+    # Runs that were added come last.
+    stream.epochs_sent += [0] * (len(snapshot.experiment.runs) - len(stream.epochs_sent))
+    stream.version_sent = max(snapshot.versions, default=0)
+    stream.summary_sent = _summarize(snapshot)
+    return ServerSentEvent(
+        event="experiment",
+        data=snapshot.experiment,
+        id=encode_cursor(stream.epochs_sent),
+        retry=RECONNECT_MILLISECONDS,
+    )
 
 
 async def _tell_changes(

@@ -77,10 +77,13 @@ class ExperimentFeed:
         version = next(self._versions)
         versions = [version] * len(experiment.runs)
         if before is not None:
-            known = zip(before.experiment.runs, before.versions, strict=True)
+            known = {
+                run.id: (run, version)
+                for run, version in zip(before.experiment.runs, before.versions, strict=True)
+            }
             versions = [
-                known_version if run == known_run else version
-                for run, (known_run, known_version) in zip(experiment.runs, known, strict=True)
+                known[run.id][1] if known.get(run.id, (None,))[0] == run else version
+                for run in experiment.runs
             ]
         return Snapshot(
             experiment=experiment,

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from lab.errors import InvalidConfigError
-from lab.experiments.configs import Normalization, Penalize, Schedule
+from lab.experiments.configs import Interpolation, Normalization, Penalize, Schedule
 from lab.experiments.planning import MAX_RUNS, ExperimentRequest
+from lab.experiments.presets import TuneRequest
 from service.dependencies import StrictModel
 
 Groups = Annotated[
@@ -31,6 +32,9 @@ class RecipeIn(StrictModel):
     )
     scaling_percent: float | None = Field(
         None, description="Maximum change of their size in percent, either way."
+    )
+    interpolation: Interpolation | None = Field(
+        None, description="How distorted images are read between pixels; bilinear if not given."
     )
     validation_size: StrictInt | None = Field(
         None, description="Training images held out; a twelfth of them if not given, none in the study."
@@ -71,7 +75,20 @@ class GridIn(StrictModel):
     rotation_degrees: list[float] | None = None
     translation_pixels: list[float] | None = None
     scaling_percent: list[float] | None = None
+    interpolation: list[Interpolation] | None = None
     validation_size: list[StrictInt] | None = None
+
+
+class TuneIn(StrictModel):
+    """Learning rates to try for every configuration before the comparison."""
+
+    learning_rate: list[float] = Field(description="The rates, two or more; each configuration tries all.")
+    seeds: StrictInt = Field(3, ge=1, le=MAX_RUNS, description="Seeds for each, none of the comparison's.")
+    epochs: StrictInt = Field(5, ge=1, description="Epochs for each.")
+
+    def to_request(self) -> TuneRequest:
+        """The tuning in the domain's words."""
+        return TuneRequest(learning_rates=self.learning_rate, num_seeds=self.seeds, epochs=self.epochs)
 
 
 class ExperimentIn(RecipeIn):
@@ -101,6 +118,11 @@ class ExperimentIn(RecipeIn):
     seeds: StrictInt | list[StrictInt] | None = Field(
         None, description="How many seeds, from 0, or which ones; 1 if not given, or the preset's."
     )
+    tune: TuneIn | None = Field(
+        None,
+        description="Give each configuration the learning rate that serves it best on held-out training "
+        "images; the preset fair-tuned has such a tuning.",
+    )
     priority: StrictInt = Field(
         0, description="From -100 to 100; queued runs of a higher priority are trained first."
     )
@@ -126,5 +148,6 @@ class ExperimentIn(RecipeIn):
             grid=given.get("grid"),
             seeds=seeds,
             recipe={name: given[name] for name in RecipeIn.model_fields if name in given},
+            tune=self.tune.to_request() if self.tune else None,
             priority=self.priority,
         )

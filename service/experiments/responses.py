@@ -1,6 +1,7 @@
 """Answers about experiments, runs and epochs."""
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from lab.experiments.cautions import find_warnings
 from lab.runs.experiment_list import ListedExperiment
 from lab.runs.records import ExperimentRecord, RunRecord
 from lab.runs.status import Status
+from lab.wording import join_words
 
 
 class RunOut(BaseModel):
@@ -67,11 +69,45 @@ class ExperimentSummary(BaseModel):
     created_at: datetime
 
 
+class LookOut(BaseModel):
+    """One look at the results."""
+
+    num_seeds: int
+    level: float = Field(description="Level that everything the answer asserts is judged at.")
+    is_planned: bool = Field(description="Whether it was planned before the looks that it follows.")
+
+
+class TunedPointOut(BaseModel):
+    """One configuration at one learning rate."""
+
+    label: str
+    learning_rate: float
+    accuracies: list[float] = Field(description="On held-out training images, by seed, after the last epoch.")
+    is_chosen: bool
+
+
+class TuningOut(BaseModel):
+    """Where the learning rates come from."""
+
+    experiment_id: int = Field(description="The experiment that tries them.")
+    learning_rates: list[float]
+    num_seeds: int
+    epochs: int
+    points: list[TunedPointOut] = Field(description="Empty until they are chosen; the runs wait for that.")
+
+
 class ExperimentOut(ExperimentSummary):
     """An experiment with its runs."""
 
     runs: list[RunOut]
-    warnings: list[str] = Field(description="What keeps its figures from saying more.")
+    is_settling: bool = Field(description="True while seeds are added, look by look, until it is settled.")
+    looks: list[LookOut] = Field(
+        description="All looks, planned ones still to come included; empty if no seeds were added."
+    )
+    tuning: TuningOut | None = Field(description="null if the request gave the learning rates.")
+    warnings: list[str] = Field(
+        description="What keeps its figures from saying more, and what the service still does by itself."
+    )
 
 
 class EpochOut(BaseModel):
@@ -105,6 +141,7 @@ RECIPE_FIELDS = (
     "rotation_degrees",
     "translation_pixels",
     "scaling_percent",
+    "interpolation",
     "validation_size",
 )
 
@@ -150,5 +187,25 @@ def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
         best_test_accuracy=max(accuracies, default=None),
         created_at=experiment.created_at,
         runs=[view_run(run) for run in experiment.runs],
-        warnings=find_warnings([run.config for run in experiment.runs]),
+        is_settling=experiment.is_settling,
+        looks=[LookOut(**asdict(look)) for look in experiment.looks],
+        tuning=None if experiment.tuning is None else TuningOut(**experiment.tuning.to_json()),
+        warnings=[
+            *find_warnings([run.config for run in experiment.runs], is_tuned=experiment.tuning is not None),
+            *_list_expected(experiment),
+        ],
     )
+
+
+def _list_expected(experiment: ExperimentRecord) -> list[str]:
+    """List what the service will do to the experiment by itself, in sentences."""
+    expected = []
+    if (tuning := experiment.tuning) is not None and not tuning.points:
+        expected.append(
+            f"Its runs wait for their learning rates, which experiment {tuning.experiment_id} tries."
+        )
+    if experiment.is_settling:
+        counts = [str(look.num_seeds) for look in experiment.looks if look.num_seeds > experiment.num_seeds]
+        more = f"; further looks are planned with {join_words(counts)} seeds" if counts else ""
+        expected.append(f"Seeds are added until every pair is settled{more}.")
+    return expected

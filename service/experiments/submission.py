@@ -11,6 +11,7 @@ from lab.datasets.load import DatasetInfo, choose_default_dataset, ensure_datase
 from lab.experiments.cautions import find_warnings
 from lab.experiments.planning import ExperimentSpec, plan_experiment
 from lab.experiments.presets import PRESETS
+from lab.experiments.tuning import plan_tuning
 from lab.runs.control import submit_experiment
 from lab.runs.durations import estimate_duration
 from lab.runs.records import read_experiment
@@ -41,6 +42,7 @@ class PlanOut(EstimateOut):
     configurations: list[str] = Field(description="Their labels.")
     seeds: list[int]
     num_runs: int
+    num_tuning_runs: int = Field(description="Runs that try learning rates before.")
     warnings: list[str] = Field(description="What the figures could not say, by the plan itself.")
 
 
@@ -61,12 +63,13 @@ class PresetsOut(BaseModel):
     presets: list[PresetOut]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A request with its expanded plan."""
+    """A request with its expanded plan, and that of the tuning before it, if any."""
 
     body: ExperimentIn
     spec: ExperimentSpec
+    tuning_spec: ExperimentSpec | None
     dataset: DatasetInfo
 
 
@@ -79,7 +82,8 @@ def read_plan(resources: ResourcesDep, body: ExperimentIn | None = None) -> Plan
     body, settings = body or ExperimentIn(), resources.settings
     name = body.dataset or choose_default_dataset(settings.default_dataset, data_dir=settings.data_dir)
     dataset = find_dataset(name)
-    return Planned(body, plan_experiment(body.to_request(), dataset=dataset), dataset)
+    spec = plan_experiment(body.to_request(), dataset=dataset)
+    return Planned(body=body, spec=spec, tuning_spec=plan_tuning(spec), dataset=dataset)
 
 
 PlannedDep = Annotated[Planned, Depends(read_plan)]
@@ -108,7 +112,7 @@ def create_experiment(
     The answer names the data set used: the one asked for, or LAB_DEFAULT_DATASET. A request repeated with the
     same `Idempotency-Key` gives the same experiment, so that a lost answer can be asked for again.
     """
-    estimate = _estimate(session, planned.spec)
+    estimate = _estimate(session, planned)
     experiment_id = submit_experiment(
         session,
         resources.queue,
@@ -134,8 +138,9 @@ def show_plan(planned: PlannedDep, session: SessionDep) -> PlanOut:
         configurations=labels,
         seeds=seeds,
         num_runs=len(spec.runs),
-        warnings=find_warnings(spec.runs),
-        **vars(_estimate(session, spec)),
+        num_tuning_runs=len(planned.tuning_spec.runs) if planned.tuning_spec else 0,
+        warnings=find_warnings(spec.runs, is_tuned=spec.tune is not None),
+        **vars(_estimate(session, planned)),
     )
 
 
@@ -147,6 +152,8 @@ def show_presets() -> PresetsOut:
     )
 
 
-def _estimate(session: Session, spec: ExperimentSpec) -> EstimateOut:
-    found = estimate_duration(session, spec.runs, dataset=spec.dataset)
+def _estimate(session: Session, planned: Planned) -> EstimateOut:
+    specs = [planned.spec, *([planned.tuning_spec] if planned.tuning_spec else [])]
+    runs = [run for spec in specs for run in spec.runs]
+    found = estimate_duration(session, runs, dataset=planned.dataset.name)
     return EstimateOut(estimated_seconds=found.seconds, estimate_basis=found.basis)

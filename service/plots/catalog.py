@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from lab.database.tables import EpochMetric
 from lab.datasets.load import DATASETS
 from lab.errors import NotFoundError
+from lab.experiments.tuning import Tuning
 from lab.runs.epochs import LayerStatistics
 from lab.runs.records import ExperimentRecord, RunRecord
+from lab.wording import count_words
 from service.comparison.answer import answer_all, choose_margin
 from service.comparison.pairs import MAX_PAIRS
 from service.comparison.schemas import PairOut
 from service.comparison.scores import collect_scores, read_final_accuracies
-from service.plots.batch_sizes import draw_batch_sizes
 from service.plots.curves import (
     METRIC_TITLES,
     Metric,
@@ -31,6 +32,7 @@ from service.plots.groups import (
     describe_differences,
     make_batch_size_points,
     make_curves,
+    make_tuning_points,
     rank_configurations,
     select_runs,
 )
@@ -38,6 +40,7 @@ from service.plots.layer_traces import trace_layers
 from service.plots.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plots.ranking import draw_ranking
 from service.plots.reliability import Reliability, draw_reliability
+from service.plots.sweeps import draw_sweep
 from service.plots.verdict_matrix import Verdict, draw_verdicts
 
 Size = Literal["small", "half", "page"]
@@ -133,6 +136,12 @@ class PlotCatalog:
         if len({config.batch_size for config in self._configs}) > 1:
             title = "Final test accuracy by batch size"
             yield Plot(name="batch-size", title=title, draw=self._draw_batch_sizes)
+        if self._experiment.tuning is not None and self._experiment.tuning.points:
+            yield Plot(
+                name="tuning",
+                title="Accuracy on held-out images by learning rate",
+                draw=partial(self._draw_tuning, self._experiment.tuning),
+            )
         title = "Gradients and activations in the first epoch"
         yield Plot(name="first-epoch", title=title, draw=self._draw_first_epoch)
         if any(run.is_completed for run in self._experiment.runs):
@@ -218,9 +227,24 @@ class PlotCatalog:
         return draw_verdicts(verdicts, labels=labels, title=title, num_tests=num_tests)
 
     def _draw_batch_sizes(self) -> Figure:
-        points = make_batch_size_points(self._experiment)
-        title = "Final test accuracy by batch size"
-        return draw_batch_sizes(points, title=title, num_unfinished=self._num_unfinished)
+        notes = [f"Runs left out, as not completed: {self._num_unfinished}."] if self._num_unfinished else []
+        return draw_sweep(
+            make_batch_size_points(self._experiment),
+            title="Final test accuracy by batch size",
+            setting="Batch size",
+            accuracy="Final test accuracy",
+            notes=notes,
+        )
+
+    def _draw_tuning(self, tuning: Tuning) -> Figure:
+        return draw_sweep(
+            make_tuning_points(self._experiment, tuning),
+            title=f"{self._experiment.name}: learning rates",
+            setting="Learning rate",
+            accuracy="Accuracy on held-out images",
+            notes=[f"After {count_words(tuning.epochs, 'epoch')}. Ringed: chosen."],
+            has_intervals=False,
+        )
 
     def _draw_reliability(self, runs: Sequence[RunRecord], *, title: str) -> Figure:
         return draw_reliability(self._read_reliability(runs), title=title)

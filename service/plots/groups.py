@@ -7,11 +7,12 @@ from lab.database.tables import EpochMetric
 from lab.errors import InvalidRequestError
 from lab.experiments.configs import RunConfig
 from lab.experiments.factors import FACTORS, describe_level, read_settings
+from lab.experiments.tuning import Tuning
 from lab.runs.records import ConfigurationRecord, ExperimentRecord, RunRecord
 from service.drawing.palette import Configuration
-from service.plots.batch_sizes import BatchSizePoint
 from service.plots.curves import RunCurves
 from service.plots.ranking import RankedConfiguration
+from service.plots.sweeps import SweepPoint
 
 
 def make_curves(run: RunRecord, metrics: Sequence[EpochMetric]) -> RunCurves:
@@ -47,21 +48,41 @@ def rank_configurations(experiment: ExperimentRecord) -> list[RankedConfiguratio
     return sorted(ranked, key=lambda one: -sum(one.accuracies) / len(one.accuracies))
 
 
-def make_batch_size_points(experiment: ExperimentRecord) -> list[BatchSizePoint]:
+def make_batch_size_points(experiment: ExperimentRecord) -> list[SweepPoint]:
     """Place each configuration at its batch size, on the line of those that differ in nothing else."""
     configs = [configuration.config for configuration in experiment.configurations]
     names = describe_differences(configs, leave_out=("batch_size",))
     return [
-        BatchSizePoint(
+        SweepPoint(
             line=Configuration(
                 label=names[configuration.label],
                 normalization=configuration.config.normalization,
                 penalty=configuration.config.penalty,
             ),
-            batch_size=configuration.config.batch_size,
+            value=configuration.config.batch_size,
             accuracies=_list_accuracies(configuration.runs),
         )
         for configuration in experiment.configurations
+    ]
+
+
+def make_tuning_points(experiment: ExperimentRecord, tuning: Tuning) -> list[SweepPoint]:
+    """Place each configuration at each learning rate that was tried for it."""
+    lines = {
+        config.label: Configuration(
+            label=config.label, normalization=config.normalization, penalty=config.penalty
+        )
+        for config in (configuration.config for configuration in experiment.configurations)
+    }
+    return [
+        SweepPoint(
+            line=lines[point.label],
+            value=point.learning_rate,
+            accuracies=point.accuracies,
+            is_chosen=point.is_chosen,
+        )
+        for point in tuning.points
+        if point.label in lines
     ]
 
 

@@ -88,7 +88,8 @@ def show_plots(
     """List the plots; with `Accept: image/png`, draw the overview.
 
     Plots of means and intervals exist where a configuration has several seeds, `ranking` and `verdicts`
-    where there are several configurations, `batch-size` where it varies.
+    where there are several configurations, `batch-size` where it varies, `tuning` where learning rates were
+    tuned.
     """
     if accept.split(",")[0].split(";")[0].strip() in ("image/png", "image/*"):
         return respond_with_figure(catalog.find("overview").draw())

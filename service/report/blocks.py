@@ -53,6 +53,7 @@ class Standing(Enum):
     RULED_OUT = ("ruled out here", "yes")
     DOUBT_REMAINS = ("the doubt remains", "open")
     NO_DATA = ("no data yet", "open")
+    UNTESTED = ("cannot be tested here", "open")
 
     def __init__(self, words: str, tone: Literal["yes", "part", "no", "open"]) -> None:
         self.words = words

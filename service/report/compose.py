@@ -13,6 +13,7 @@ from service.report.sections.mistakes import write_mistakes
 from service.report.sections.reproduce import write_provenance
 from service.report.sections.results import write_consolidated, write_results, write_single
 from service.report.sections.setup import write_architecture, write_configurations, write_objective
+from service.report.sections.tuning import write_tuning
 
 
 def compose_report(material: Material, *, base_url: str) -> Report:
@@ -25,6 +26,7 @@ def compose_report(material: Material, *, base_url: str) -> Report:
             write_objective(material),
             write_conclusions(material, base_url=base_url),
             write_configurations(material),
+            *write_tuning(material),
             write_results(material),
             write_verdicts(material),
             write_consolidated(material),

@@ -177,7 +177,7 @@ class TestAppendix:
         page.goto("/#/appendix")
         batch, instance = self.panel(page, "batch"), self.panel(page, "instance")
         expect(batch).to_contain_text("−0.375")
-        expect(page.locator(".steps")).to_contain_text("16 values")
+        expect(page.locator(".steps").first).to_contain_text("16 values")
 
         value = page.get_by_label("image 1, channel 1, row 1, column 1", exact=True)
         value.fill("13")
@@ -224,6 +224,23 @@ class TestAppendix:
         expect(page.locator(".editor .dimming .block.lit")).to_have_count(2)
         page.locator(".chip-value").nth(5).hover()
         expect(page.locator(".editor .here")).to_have_accessible_name("image 1, channel 2, row 1, column 2")
+
+    def test_a_picked_value_goes_through_the_layer_and_a_channel_through_inference(self, page: Page) -> None:
+        page.goto("/#/appendix")
+        normalized, scaled = (page.locator(".steps").first.locator("li").nth(index) for index in (7, 8))
+        expect(normalized).to_contain_text("≈−1.257237")
+        expect(scaled).to_contain_text("y=γx^+β")
+        inference = page.get_by_role("region", name="At inference")
+        expect(inference).to_contain_text("=1.365")
+        expect(inference).to_contain_text("≈−2.53567")
+
+        page.get_by_label("image 4, channel 1, row 1, column 1", exact=True).click()
+        expect(normalized).to_contain_text("≈1.616448")
+        page.get_by_label("image 4, channel 2, row 1, column 1", exact=True).click()
+        expect(inference).to_contain_text("=0.04375")
+        page.get_by_role("radio", name="Instance").check(force=True)
+        expect(inference).to_contain_text("Instance norm keeps no running statistics")
+        expect(inference.locator("li")).to_have_count(0)
 
     def test_any_size_that_fits(self, page: Page, complaints: Complaints) -> None:
         page.goto("/#/appendix")

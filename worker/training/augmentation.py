@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lab.datasets.pixels import normalize_pixels
+from lab.experiments.configs import Interpolation
 
 
 def distort(
@@ -15,6 +16,7 @@ def distort(
     rotation_degrees: float,
     translation_pixels: float = 0.0,
     scaling_percent: float = 0.0,
+    interpolation: Interpolation = "bilinear",
     generator: torch.Generator,
 ) -> Tensor:
     """Turn each picture about its centre, scale and move it, each by its own amounts.
@@ -41,7 +43,8 @@ def distort(
     matrices = torch.stack((cos, -sin, moved[0], sin, cos, moved[1]), dim=1).view(len(images), 2, 3)
     batch = images.unsqueeze(1)
     grid = F.affine_grid(matrices, list(batch.shape), align_corners=False)
-    return F.grid_sample(batch, grid, padding_mode="zeros", align_corners=False).squeeze(1)
+    sampled = F.grid_sample(batch, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
+    return sampled.squeeze(1)
 
 
 def augment(
@@ -50,6 +53,7 @@ def augment(
     rotation_degrees: float,
     translation_pixels: float = 0.0,
     scaling_percent: float = 0.0,
+    interpolation: Interpolation = "bilinear",
     generator: torch.Generator,
 ) -> Tensor:
     """A training batch: uint8 (N, 28, 28) to normalized float32 (N, 1, 28, 28), each distorted at random."""
@@ -58,6 +62,7 @@ def augment(
         rotation_degrees=rotation_degrees,
         translation_pixels=translation_pixels,
         scaling_percent=scaling_percent,
+        interpolation=interpolation,
         generator=generator,
     )
     return normalize_pixels(distorted)

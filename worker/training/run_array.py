@@ -193,6 +193,7 @@ class RunArray:
                 rotation_degrees=config.rotation_degrees,
                 translation_pixels=config.translation_pixels,
                 scaling_percent=config.scaling_percent,
+                interpolation=config.interpolation,
                 generator=generator,
             )
             images.append(pictures.squeeze(1))

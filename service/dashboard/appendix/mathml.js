@@ -1,8 +1,8 @@
 /** The API's MathML as elements of the page; the only module that parses markup. */
 
 const NAMESPACE = "http://www.w3.org/1998/Math/MathML";
-const ELEMENTS = ["math", "mrow", "mfrac", "msqrt", "msup", "mi", "mn", "mo"];
-const ATTRIBUTES = ["displaystyle", "form", "stretchy"];
+const ELEMENTS = "math mrow mfrac msqrt msup msub msubsup mover mi mn mo mtext".split(" ");
+const ATTRIBUTES = ["accent", "displaystyle", "form", "stretchy"];
 
 /** Read one element of MathML. Parsing XML runs nothing, and only known elements and attributes are copied. */
 export function readMathml(text) {

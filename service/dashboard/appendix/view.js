@@ -5,6 +5,7 @@ import { choice, el, fail, fill, section, setText } from "../common/dom.js";
 import { capitalize } from "../common/format.js";
 import { LatestRequest, loadInto } from "../common/requests.js";
 import { TensorEditor } from "./editor.js";
+import { Inference } from "./inference.js";
 import { SharingPanels } from "./sharing.js";
 import { findSet, NORMALIZATIONS, readAt, writeFigure, writeValue } from "./tensor.js";
 import { Working } from "./working.js";
@@ -45,6 +46,7 @@ class Lesson {
     });
     this.panels = new SharingPanels({ onPoint, onPick });
     this.working = new Working({ onLight: (isPointed) => this.#lightSet(isPointed), onPoint, onPick });
+    this.inference = new Inference();
     this.state = el("div");
     this.subject = el("p", { class: "subject" });
     this.choice = this.#makeChoice();
@@ -75,7 +77,8 @@ class Lesson {
   #makeBottom() {
     const steps = section("Step by step", this.choice, this.working.steps);
     const normalized = section("Normalized", this.working.normalized);
-    const results = el("div", {}, normalized, section("All sets", this.sets));
+    const inference = section("At inference", this.inference.element);
+    const results = el("div", {}, normalized, section("All sets", this.sets), inference);
     return el("div", { class: "lesson-steps" }, steps, results, section("Notes", this.notes));
   }
 
@@ -155,6 +158,7 @@ class Lesson {
     const number = findSet(normalization, place, shape);
     this.panels.show({ place, shape, answer, isPointing });
     this.working.show({ answer, normalization, place, shape });
+    this.inference.show({ answer, normalization, place });
     for (const { grid } of [this.editor, this.working]) {
       grid.light(normalization, number, { place, isStrong: isPointing });
     }

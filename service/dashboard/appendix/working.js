@@ -8,11 +8,16 @@ import { findSet, listPlaces, readAt, writeFigure, writeValue } from "./tensor.j
 
 /** Longer lists are a formula, without a chip to point at for each value. */
 const MAX_CHIPS = 64;
+const WRITTEN_DIGITS = 6;
+const DEVIATION = "<mi>x</mi><mo>−</mo><mi>μ</mi>";
+const SPREAD = "<msup><mi>σ</mi><mn>2</mn></msup><mo>+</mo><mi>ε</mi>";
+const X_HAT = '<mover accent="true"><mi>x</mi><mo stretchy="false">^</mo></mover>';
 
 export class Working {
   #label = el("p", { class: "set-label" });
   #steps = el("ol", { class: "steps" });
-  #last = el("li", { tabindex: 0 });
+  #standardized = el("li", { tabindex: 0 });
+  #scaled = el("li", { tabindex: 0 });
   #shown = "";
 
   /** `onLight` is called while a step is pointed at, `onPoint` with the place of a single value in it. */
@@ -27,7 +32,9 @@ export class Working {
     });
     this.steps = el("div", {}, this.#label, this.#steps);
     this.normalized = el("div", { class: "scroll" }, this.grid.element);
-    listen(this.#last, () => this.onLight(true), () => this.onLight(false));
+    for (const item of [this.#standardized, this.#scaled]) {
+      listen(item, () => this.onLight(true), () => this.onLight(false));
+    }
   }
 
   build(shape) {
@@ -46,7 +53,7 @@ export class Working {
       setText(this.#label, `${capitalize(set.label)}: ${sharing}`);
       const places = listPlaces(normalization, number, shape);
       const steps = set.steps.map((step) => this.#makeStep(step, { set, places }));
-      fill(this.#steps, steps, this.#last);
+      fill(this.#steps, steps, this.#standardized, this.#scaled);
     }
     this.#showLast({ answer, normalization, place, set });
     this.#showNormalized(answer, normalization);
@@ -60,7 +67,7 @@ export class Working {
       "li",
       { tabindex: 0 },
       el("p", {}, el("strong", {}, step.name), " ", el("span", { class: "quiet" }, step.words)),
-      el("p", { class: isList ? "chips" : "formula" }, separate(shown)),
+      el("p", { class: isList ? "chips" : "formula" }, shown),
     );
     listen(element, () => this.onLight(true), () => this.onLight(false));
     return element;
@@ -73,21 +80,25 @@ export class Working {
     return chip;
   }
 
+  /** The value at `place` in place of the set's first, which the API works out. */
   #showLast({ answer, normalization, place, set }) {
     const value = readAt(answer.sample.pixels, place);
     const result = readAt(answer.normalized[normalization], place);
-    const eps = answer.sample.eps === 0 ? "" : `<mo>+</mo>${write(answer.sample.eps)}`;
-    const pieces = [
-      divide("<mi>x</mi><mo>−</mo><mi>μ</mi>", "<msup><mi>σ</mi><mn>2</mn></msup><mo>+</mo><mi>ε</mi>"),
-      `<mo>≈</mo>${divide(`${write(value)}<mo>−</mo>${bracket(set.mean)}`, write(set.variance) + eps)}`,
+    const spread = `${write(set.variance)}<mo>+</mo>${write(answer.sample.eps)}`;
+    const equals = [value, set.mean, set.variance, answer.sample.eps].every(isWrittenExactly) ? "=" : "≈";
+    const standardized = [
+      `${X_HAT}<mo>=</mo>${divide(DEVIATION, SPREAD)}`,
+      `<mo>${equals}</mo>${divide(`${write(value)}<mo>−</mo>${bracket(set.mean)}`, spread)}`,
       `<mo>≈</mo>${write(result)}`,
-    ].map((piece) => readMathml(`<math displaystyle="true"><mrow>${piece}</mrow></math>`));
-    const words = "Subtract the mean from this value, and divide by σ.";
-    fill(
-      this.#last,
-      el("p", {}, el("strong", {}, "normalized"), " ", el("span", { class: "quiet" }, words)),
-      el("p", { class: "formula" }, separate(pieces)),
-    );
+    ];
+    const scaled = [
+      `<mi>y</mi><mo>=</mo><mi>γ</mi>${X_HAT}<mo>+</mo><mi>β</mi>`,
+      `<mo>≈</mo><mn>1</mn><mo>·</mo>${bracket(result)}<mo>+</mo><mn>0</mn>`,
+      `<mo>≈</mo>${write(result)}`,
+    ];
+    const words = "Subtract the mean, divide by the root of variance plus ε.";
+    fillStep(this.#standardized, "normalized", words, standardized);
+    fillStep(this.#scaled, "scaled and shifted", "γ and β are learned, and start as 1 and 0.", scaled);
   }
 
   #showNormalized(answer, normalization) {
@@ -97,9 +108,14 @@ export class Working {
   }
 }
 
-/** Let a line break between nodes: at a space after a comma, elsewhere unseen. */
-function separate(nodes) {
-  return nodes.flatMap((node) => [node, node.textContent.endsWith(",") ? " " : el("wbr")]);
+/** Fill a step with its name, its words, and a formula in pieces of MathML. */
+function fillStep(element, name, words, pieces) {
+  const formula = pieces.map((piece) => readMathml(`<math displaystyle="true"><mrow>${piece}</mrow></math>`));
+  fill(
+    element,
+    el("p", {}, el("strong", {}, name), " ", el("span", { class: "quiet" }, words)),
+    el("p", { class: "formula" }, formula),
+  );
 }
 
 function divide(top, variance) {
@@ -107,8 +123,16 @@ function divide(top, variance) {
 }
 
 function write(value) {
-  const size = `<mn>${Number(Math.abs(value).toFixed(5))}</mn>`;
+  const size = `<mn>${round(Math.abs(value))}</mn>`;
   return value < 0 ? `<mrow><mo form="prefix">−</mo>${size}</mrow>` : size;
+}
+
+function round(value) {
+  return Number(value.toFixed(WRITTEN_DIGITS));
+}
+
+function isWrittenExactly(value) {
+  return round(value) === value;
 }
 
 function bracket(value) {

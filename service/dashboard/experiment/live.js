@@ -72,12 +72,18 @@ export class LiveExperiment {
   #replace(experiment) {
     this.experiment = experiment;
     this.#runs = new Map(experiment.runs.map((run, index) => [run.id, index]));
-    // Events are buffered until the earlier epochs have been read: nothing is missed.
+    // Events are buffered until the earlier epochs of all runs have been read: nothing is missed.
+    this.#hasHistory = this.#hasCurves();
     if (!this.#hasHistory) this.#loadHistory();
   }
 
   #replaceRun(run) {
     this.experiment.runs[this.#runs.get(run.id)] = run;
+  }
+
+  /** Whether there is a curve of every run; those of seeds just added are still to be read. */
+  #hasCurves() {
+    return this.experiment.runs.every((run) => this.curves.has(run.id));
   }
 
   async #loadHistory() {
@@ -92,8 +98,8 @@ export class LiveExperiment {
       for (const { run_id: id, seconds, epochs } of results.runs) {
         if (epochs > 0) this.#recentSeconds.set(id, [seconds / epochs]);
       }
-      this.#hasHistory = true;
-      this.#addEpochs();
+      this.#hasHistory = this.#hasCurves();
+      if (this.#hasHistory) this.#addEpochs();
       this.onTrouble(null);
       this.onChange();
     } catch (error) {
@@ -102,9 +108,11 @@ export class LiveExperiment {
       if (error.status !== 0) this.onTrouble(error);
       const timer = setTimeout(() => this.#loadHistory(), RETRY_MS);
       this.signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+      return;
     } finally {
       this.#isLoading = false;
     }
+    if (!this.#hasHistory) this.#loadHistory();
   }
 
   #addEpochs() {

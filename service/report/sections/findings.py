@@ -8,6 +8,7 @@ from service.comparison.finding import Finding as Judged
 from service.comparison.schemas import AverageEffectOut, ComparisonOut, EffectOut, FactorsOut, InteractionOut
 from service.report.blocks import Block, Bullets, Finding, Heading, Paragraph, Section, Standing, Table
 from service.report.data import Material
+from service.report.sections.generalization import write_generalization
 from service.report.sections.leads import Lead, find_lead, write_difference
 from service.report.sections.results import make_plot
 from service.report.sections.study import write_study_claims
@@ -31,6 +32,7 @@ def write_conclusions(material: Material, *, base_url: str) -> Section:
         blocks.append(_judge_best(ranked, material.comparison))
         if material.comparison.factors is not None and material.experiment.preset != "study":
             blocks += _write_factor_findings(material.comparison.factors)
+        blocks += write_generalization(material, material.comparison)
     if material.experiment.preset == "study":
         blocks.append(Heading("The study's conclusions, point by point"))
         blocks += write_study_claims(material, base_url=base_url)

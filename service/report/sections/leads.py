@@ -1,12 +1,15 @@
 """One configuration's lead over another, seen from its side."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
 from lab.wording import format_signed_points
 from service.comparison.finding import Finding
-from service.comparison.schemas import ComparisonOut, PairOut
+from service.comparison.finding import Outcome as Judged
+from service.comparison.schemas import ComparisonOut
+from service.report.blocks import Standing
 
 Outcome = Literal["better", "worse", "practically_same", "no_difference_found", "cannot_conclude"]
 
@@ -56,7 +59,7 @@ def find_lead(comparison: ComparisonOut, first: str, second: str) -> Lead:
         ci_low=low,
         ci_high=high,
         num_seeds=pair.num_seeds,
-        outcome=_turn(pair, sign),
+        outcome=turn(pair.outcome, sign),
         verdict=pair.verdict,
         reason=pair.reason,
         differing=tuple(pair.differing),
@@ -78,13 +81,27 @@ def write_range(ends: tuple[float, float] | None) -> str:
     return f"[{format_signed_points(ends[0])}, {format_signed_points(ends[1])}]" if ends else "–"
 
 
-def _turn(pair: PairOut, sign: int) -> Outcome:
-    match pair.outcome:
+def sum_up(outcomes: Sequence[Outcome]) -> Standing:
+    """The standing of a claim that would make every outcome “better”."""
+    if all(outcome == "better" for outcome in outcomes):
+        return Standing.SUPPORTED
+    if "worse" in outcomes:
+        return Standing.CONTRADICTED if "better" not in outcomes else Standing.CONTRADICTED_IN_PART
+    if "better" in outcomes:
+        return Standing.SUPPORTED_IN_PART
+    if all(outcome == "practically_same" for outcome in outcomes):
+        return Standing.PRACTICALLY_SAME
+    return Standing.CANNOT_CONCLUDE if "cannot_conclude" in outcomes else Standing.NOT_SUPPORTED
+
+
+def turn(outcome: Judged, sign: int) -> Outcome:
+    """The outcome from the side of the first, or, with sign −1, of the second."""
+    match outcome:
         case "a_better":
             return "better" if sign == 1 else "worse"
         case "b_better":
             return "worse" if sign == 1 else "better"
         case "no_difference_found" | "practically_same":
-            return pair.outcome
+            return outcome
         case _:
             return "cannot_conclude"

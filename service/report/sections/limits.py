@@ -13,6 +13,8 @@ REFERENCES = (
     "Ba, Kiros & Hinton (2016). Layer normalization. arXiv:1607.06450.",
     "Bouthillier et al. (2021). Accounting for variance in machine learning benchmarks. MLSys. (Seeds and "
     "images.)",
+    "DeLong, DeLong & Clarke-Pearson (1988). Comparing the areas under two or more correlated ROC curves. "
+    "Biometrics 44. (Misclassified images among others.)",
     "Ioffe & Szegedy (2015). Batch normalization: accelerating deep network training by reducing internal "
     "covariate shift. ICML.",
     "LeCun, Bottou, Bengio & Haffner (1998). Gradient-based learning applied to document recognition. "

@@ -13,7 +13,8 @@ from service.report.blocks import Block, Bullets, Heading, Ready, Section, Table
 from service.report.data import Material
 
 TRAINING = (
-    "Optimizer: stochastic gradient descent with momentum, without weight decay: the penalty is in the loss.",
+    "Optimizer: stochastic gradient descent with momentum, without weight decay: the penalty is in the loss. "
+    "λ2·Σw² there is the same as a weight decay of 2·λ2.",
     "A seed fixes the initial weights, the order of the images and their distortions, whatever the "
     "configuration, so that configurations pair up by seed.",
     "Accuracy and loss are measured after each epoch in eval mode; the loss is the mean cross-entropy in "

@@ -21,6 +21,7 @@ from service.mistakes.image_sheet import draw_shared_mistakes
 from service.mistakes.run_sheet import draw_misclassified, draw_misclassified_by_run
 from service.report.blocks import Block, Bullets, Heading, Paragraph, Picture, Section
 from service.report.data import Material
+from service.report.sections.legibility import judge_legibility
 from service.report.sections.results import MOST_RUNS_DRAWN, make_sheet
 
 MOST_TILES, MOST_TILES_APART, TILE_COLUMNS = 14, 8, 2
@@ -46,8 +47,8 @@ def write_mistakes(material: Material) -> Section:
     )
     blocks += _make_only_sheets(material, answers)
     blocks += _make_run_sheets(material, answers)
+    blocks += [Heading("Legibility"), *judge_legibility(material, answers), Heading("Confused classes")]
     blocks += [
-        Heading("Confused classes"),
         Paragraph(_describe_confusion(material, answers)),
         make_sheet(
             title="Confusion matrices, seeds added up",

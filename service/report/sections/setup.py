@@ -175,6 +175,8 @@ def _write_setting(field: str, value: object) -> str:
             return f"shifted by up to {value:g} pixels"
         case "scaling_percent":
             return f"scaled by up to ±{value:g} %"
+        case "interpolation":
+            return f"{value} interpolation"
         case "validation_size":
             return f"{value:,} training images held out" if value else "no images held out"
         case "schedule_metric":

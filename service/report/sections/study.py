@@ -12,7 +12,9 @@ from service.comparison.schemas import ComparisonOut
 from service.comparison.verdicts import Question, judge
 from service.report.blocks import Block, Code, Finding, Standing, Table
 from service.report.data import Material
-from service.report.sections.leads import Lead, find_lead, write_difference, write_range
+from service.report.sections.equality import judge_equality
+from service.report.sections.generalization import explain_untested
+from service.report.sections.leads import Lead, find_lead, sum_up, turn, write_difference, write_range
 
 STUDY_ORDER = ("group", "batch", "layer", "instance")
 STUDY_FINAL_PERCENT = {"group": 99.32, "batch": 99.15, "layer": 98.95, "instance": 96.29}
@@ -25,7 +27,7 @@ FAIR_GRID = "fair-grid"
 
 
 def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
-    """Judge the study's four claims by this experiment's data."""
+    """Judge the study's claims by this experiment's data."""
     labels = _find_labels(material)
     missing = [name for name in STUDY_ORDER if name not in labels]
     if missing or material.comparison is None:
@@ -37,7 +39,9 @@ def write_study_claims(material: Material, *, base_url: str) -> list[Block]:
         _judge_order(material, leads, ordered),
         *_judge_margins(material, leads),
         *_judge_levels(material, labels),
+        judge_equality(material, material.comparison, ordered[0], ordered[1]),
         _judge_stability(material, ordered),
+        explain_untested(material),
         *_judge_regularization(material, material.comparison, ordered, base_url=base_url),
     ]
 
@@ -54,7 +58,7 @@ def _judge_order(material: Material, leads: Sequence[Lead], ordered: Sequence[st
     same = "the study's order" if measured == list(ordered) else "not the study's order"
     return Finding(
         "Order: group > batch > layer > instance",
-        _sum_up([lead.outcome for lead in leads]),
+        sum_up([lead.outcome for lead in leads]),
         [f"Measured: {', '.join(figures)}; this is {same}.", *(lead.describe() for lead in leads)],
     )
 
@@ -183,11 +187,10 @@ def _judge_stability(material: Material, ordered: Sequence[str]) -> Finding:
             )
         )
     # A family of its own: the comparison asserts nothing about fluctuation. No size of it is negligible.
-    findings = judge(questions, margin=0.0)
-    turned = {"a_better": "better", "b_better": "worse"}
+    findings = judge(questions, margin=0.0, level=material.experiment.level)
     return Finding(
         claim,
-        _sum_up([turned.get(finding.outcome, finding.outcome) for finding in findings]),
+        sum_up([turn(finding.outcome, 1) for finding in findings]),
         [
             f"Standard deviation of test accuracy over the last {STABILITY_EPOCHS} epochs, in points, mean "
             f"over seeds: {', '.join(means)}.",
@@ -231,13 +234,3 @@ def _read_spreads(material: Material) -> dict[str, dict[int, float]]:
         if row.status == "completed" and row.last_five_sd is not None:
             spreads.setdefault(row.label, {})[row.seed] = row.last_five_sd
     return spreads
-
-
-def _sum_up(outcomes: Sequence[str]) -> Standing:
-    if all(outcome == "better" for outcome in outcomes):
-        return Standing.SUPPORTED
-    if "worse" in outcomes:
-        return Standing.CONTRADICTED if "better" not in outcomes else Standing.CONTRADICTED_IN_PART
-    if "better" in outcomes:
-        return Standing.SUPPORTED_IN_PART
-    return Standing.CANNOT_CONCLUDE if "cannot_conclude" in outcomes else Standing.NOT_SUPPORTED

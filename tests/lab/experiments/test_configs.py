@@ -53,6 +53,7 @@ configs = st.builds(
     rotation_degrees=st.floats(0, 180),
     translation_pixels=st.floats(0, 14),
     scaling_percent=st.floats(0, 50),
+    interpolation=st.sampled_from(["bilinear", "nearest"]),
     validation_size=st.integers(1, 1_000_000),
 )
 

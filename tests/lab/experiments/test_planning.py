@@ -56,6 +56,7 @@ class TestStudy:
             "rotation_degrees": 6.9,
             "translation_pixels": 0.0,
             "scaling_percent": 0.0,
+            "interpolation": "bilinear",
             "validation_size": 0,
         }
         spec = plan()

@@ -128,7 +128,7 @@ class TestRefusals:
         [
             (
                 {"preset": "fairgrid"},
-                "preset is 'fairgrid'; it must be one of study, fair-grid, batch-size, best",
+                "preset is 'fairgrid'; it must be one of study, fair-grid, fair-tuned, batch-size, best",
             ),
             ({"preset": "best", "configs": [{}]}, "both preset and configs; give one of the two"),
             ({"preset": "study", "grid": {"dropout": [0.0]}}, "both preset and grid; give one of the two"),

@@ -58,6 +58,17 @@ class TestAdjustedP:
         assert found.p_adjusted == pytest.approx([2 / 128, 1.0, 1.0])
         assert judge_family(few[np.newaxis]).interval_t is None
 
+    def test_many_of_one_group_do_not_drown_one_of_another(self) -> None:
+        rng = np.random.default_rng(8)
+        differences = np.stack([*rng.normal(0, 1, (60, 9)), rng.normal(1.4, 1, 9)])
+        grouped = judge_family(differences, groups="A" * 60 + "B")
+        alone = judge_family(differences)
+
+        assert grouped.p_adjusted[-1] < LEVEL < alone.p_adjusted[-1]
+        assert grouped.interval_t is not None
+        assert alone.interval_t is not None
+        assert grouped.interval_t[-1] < alone.interval_t[-1] < grouped.interval_t[0]
+
     def test_of_equal_scores_is_one(self) -> None:
         found = judge_family(np.zeros((3, 6)))
 
@@ -71,14 +82,18 @@ class TestAdjustedP:
 
 @pytest.mark.slow
 class TestErrorRates:
+    @pytest.mark.parametrize("groups", [None, "AABBBB"])
     @pytest.mark.parametrize("spreads", [(1, 1, 1, 1), (1, 1, 1, 10)])
-    def test_any_false_alarm_and_any_interval_that_misses(self, spreads: tuple[float, ...]) -> None:
+    def test_any_false_alarm_and_any_interval_that_misses(
+        self, spreads: tuple[float, ...], groups: str | None
+    ) -> None:
         rng = np.random.default_rng(4)
         alarms = covered = 0
         for scores in rng.standard_normal((NUM_EXPERIMENTS, 4, 8)) * np.array(spreads)[:, np.newaxis]:
             differences = subtract_pairs(scores)
-            found = judge_family(differences)
-            half = (found.interval_t or 0) * differences.std(axis=1, ddof=1) / math.sqrt(8)
+            found = judge_family(differences, groups=groups)
+            assert found.interval_t is not None
+            half = found.interval_t * differences.std(axis=1, ddof=1) / math.sqrt(8)
             alarms += found.p_adjusted.min() <= LEVEL
             covered += bool((np.abs(differences.mean(axis=1)) <= half).all())
 

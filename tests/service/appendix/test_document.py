@@ -132,6 +132,15 @@ class TestMarkdown:
         assert "| image 2 | -1 2<br>-1 2 | *1* *0*<br>*-2* *3* |" in text
         assert r"| image 2, all channels \* |" in text
 
+    def test_formula_and_inference_are_worked_out(self) -> None:
+        text = write_markdown(STUDY)
+        assert r"$$\hat{x} = \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}}$$" in text
+        assert r"| Batch norm, at inference | $-\frac{3}{80} = -0.0375$ |" in text
+        assert text.count("**scaled and shifted**") == sum(map(len, STUDY.sets.values())) + 1
+        inference = text[text.index("### At inference") : text.index("## Layer norm")]
+        assert r"| blue | $-\frac{3}{8} = -0.375$ | $\frac{93}{20} = 4.65$ |" in inference
+        assert r"= 0.9 \cdot 1 + 0.1 \cdot 4.65 = 1.365$" in inference
+
     def test_headings_start_at_the_level_given(self) -> None:
         text = write_markdown(STUDY, title="Sums", level=2)
         assert text.startswith("## Sums\n\nN = 4")
@@ -175,9 +184,27 @@ class TestPage:
     def test_every_set_has_its_row_and_its_working(self) -> None:
         reader = PageReader(write_html(STUDY))
         opened = [tag for tag, _ in reader.elements]
-        assert opened.count("details") == sum(len(STUDY.sets[name]) for name in NORMALIZATIONS)
+        worked = sum(len(STUDY.sets[name]) for name in NORMALIZATIONS)
+        assert opened.count("details") == worked + 4
+        assert reader.text.count("normalized value") == worked + 4
+        assert reader.text.count("unbiased variance:") == 4
         assert reader.text.count("image 1, yellow + brown") == 2
         assert "1.85405" in reader.text
+
+    def test_one_value_is_followed_through_every_normalization(self) -> None:
+        text = " ".join(PageReader(write_html(STUDY)).text.split())
+        assert "−3 (image 1, blue, row 1, column 1) in each of them, with ε = 0, γ = 1, β = 0." in text
+        for row in (
+            "Batch norm −0.3750 4.3594 −1.2572 −1.2572",
+            "Group norm −0.2500 3.4375 −1.4832 −1.4832",
+            "Batch norm, at inference −0.0375 1.3650 −2.5357 −2.5357",
+        ):
+            assert row.replace(" ", "") in text.replace(" ", "")
+
+    def test_a_single_value_per_channel_has_no_inference(self) -> None:
+        text = PageReader(write_html(work_out([[[[1]], [[2]]]]))).text
+        assert "The formula" in text
+        assert "At inference" not in text
 
     def test_filled_in_values_are_in_italics(self) -> None:
         reader = PageReader(write_html(STUDY))

@@ -53,6 +53,42 @@ class TestStudy:
         assert [0, 0, 0, 0] not in sample["filled_in"]
         assert (sample["groups"], sample["eps"], sample["gamma"], sample["beta"]) == (2, 0, None, None)
 
+    def test_first_value_of_a_set_is_worked_through_the_layer(self, client: TestClient) -> None:
+        body = client.get("/appendix").json()
+        for name in ("batch", "layer", "group", "instance"):
+            for one in body[name]:
+                value, (image, channel, row, column) = one["first_value"], one["first_value"]["position"]
+                assert value["value"] == one["values"][0]
+                assert (value["mean"], value["variance"]) == (one["mean"], one["variance"])
+                assert value["output"] == body["normalized"][name][image][channel][row][column]
+                assert [step["name"] for step in value["steps"]] == ["normalized value", "scaled and shifted"]
+        value = body["batch"][0]["first_value"]
+        assert (value["eps"], value["gamma"], value["beta"]) == (0, 1, 0)
+        assert value["place"] == "image 1, blue, row 1, column 1"
+        assert value["steps"][0]["mathml"][0].startswith(
+            '<math displaystyle="true"><mrow><mover accent="true">'
+        )
+
+    def test_inference_carries_one_update(self, client: TestClient) -> None:
+        inference = client.get("/appendix").json()["inference"]
+        assert (inference["momentum"], inference["start_mean"], inference["start_variance"]) == (0.1, 0, 1)
+        blue = inference["channels"][0]
+        assert (blue["unbiased_variance"], blue["running_mean"], blue["running_variance"]) == (
+            4.65,
+            -0.0375,
+            1.365,
+        )
+        assert (blue["unbiased_variance_fraction"], blue["running_variance_fraction"]) == ("93/20", "273/200")
+        assert blue["first_value"]["output"] == inference["normalized"][0][0][0][0]
+        assert blue["first_value"]["output"] == pytest.approx(-2.9625 / 1.365**0.5)
+        assert [step["name"] for step in blue["steps"]][:3] == [
+            "unbiased variance",
+            "running mean",
+            "running variance",
+        ]
+        single = client.post("/appendix", json={"pixels": [[[[1]], [[2]]]]}).json()
+        assert single["inference"] is None
+
     def test_notes_begin_with_the_studys_slip(self, client: TestClient) -> None:
         assert "2.938" in client.get("/appendix").json()["notes"][0]
 

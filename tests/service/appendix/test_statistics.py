@@ -1,6 +1,7 @@
 """The appendix's statistics: the study's figures exactly, and any tensor's against torch."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -86,6 +87,25 @@ class TestStudySample:
         ours = (f"−{float(-one.mean)}", f"{float(one.variance)}", f"{one.std:.5f}", f"2·2·2 = {one.count}")
         for figure in ("0.25 and a spread of 2.938", *ours):
             assert figure in note
+
+    def test_second_note_explains_the_studys_figures_by_arithmetic_that_holds(self) -> None:
+        note = STUDY.notes[1].replace("−", "-")
+        named = re.search(r"such as ([-\d, ]+) and (\d),", note)
+        assert named is not None
+        example = torch.tensor([float(value) for value in (*named[1].split(", "), named[2])]).double()
+        assert (len(example), example.sum().item(), (example**2).sum().item()) == (8, 2, 24)
+        assert (example.mean().item(), example.var(correction=0).item()) == (0.25, 47 / 16)
+        assert "24/8 - (2/8)² = 47/16 = 2.9375" in note
+        # All sums of squares that give the study's two figures, to the digits printed, by number of values.
+        fitting = {
+            count: [s for s in range(100) if 2.9375 <= s / count - 0.25**2 < 2.9385] for count in (8, 16)
+        }
+        assert fitting == {8: [24], 16: [48]}
+        assert "sixteen integers with sum 4 and squares adding up to 48" in note
+        squares = sum(value**2 for value in find_set(STUDY, "group", image=0, channel=0).values)
+        assert f"4 of the {squares} in their squares" in note
+        assert squares - 4 == 24
+        assert "probably" in note
 
     def test_no_set_has_the_studys_wrong_figure(self) -> None:
         figures = [one.variance for name in NORMALIZATIONS for one in STUDY.sets[name]]

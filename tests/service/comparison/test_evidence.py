@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from lab.experiments.configs import NORMALIZATIONS, PENALTIES, RunConfig
 from service.comparison.answer import answer_all
@@ -48,23 +49,36 @@ def list_differences(table: Table) -> dict[object, NDArray[np.float64]]:
 
 
 def adjust(differences: dict[object, NDArray[np.float64]]) -> dict[object, float]:
-    """Westfall and Young's step-down, literally: the clearest difference against all that are left."""
-    flips = [np.array(signs) for signs in itertools.product([1, -1], repeat=6)]
+    """Westfall and Young's step-down, literally: the clearest difference against all that are left.
 
-    def find_t(values: NDArray[np.float64]) -> float:
-        spread = values.std(ddof=1)
-        return abs(float(values.mean())) / spread if spread > 1e-12 else 0.0
+    t is measured by Bonferroni's critical value, of which the averages have one half and the rest the other.
+    """
+    num_seeds = len(next(iter(differences.values())))
+    flips = np.array(list(itertools.product([1, -1], repeat=num_seeds)))
+    num_averages = sum(is_average(name) for name in differences)
 
-    flipped = {name: [find_t(signs * values) for signs in flips] for name, values in differences.items()}
-    left = sorted(differences, key=lambda name: -flipped[name][0])
+    def find_t(name: object) -> NDArray[np.float64]:
+        flipped = flips * differences[name]
+        spreads = flipped.std(axis=1, ddof=1)
+        t = np.abs(flipped.mean(axis=1)) * num_seeds**0.5 / np.where(spreads > 1e-12, spreads, np.inf)
+        number = num_averages if is_average(name) else len(differences) - num_averages
+        critical: NDArray[np.float64] = t / stats.t.isf(0.05 / 4 / number, num_seeds - 1)
+        return critical
+
+    scaled = {name: find_t(name) for name in differences}
+    left = sorted(differences, key=lambda name: -scaled[name][0])
     adjusted: dict[object, float] = {}
     reached = 0.0
     while left:
-        seen = flipped[left[0]][0]
-        largest = np.max([flipped[name] for name in left], axis=0)
-        reached = max(reached, float(np.mean(largest >= seen * (1 - 1e-9))))
+        largest = np.max([scaled[name] for name in left], axis=0)
+        reached = max(reached, float(np.mean(largest >= scaled[left[0]][0] * (1 - 1e-9))))
         adjusted[left.pop(0)] = reached
     return adjusted
+
+
+def is_average(name: object) -> bool:
+    """Whether a key of ``list_differences`` is that of an average: two levels, no pair of configurations."""
+    return isinstance(name, tuple) and len(name) == 2 and isinstance(name[0], str)
 
 
 def test_adjusted_p_of_pairs_averages_and_interactions(table: Table) -> None:

@@ -22,8 +22,12 @@ def test_the_beginning_is_the_same_for_any_number_of_runs() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "1", "1,2", "1,2,3,4", "1*4", "1*2,", "-1,2,3", "1*999999999", "1,2,3 ", "1*0,1,1,1", "1;2;3"],
+    ["", "x", "1,", "1,2,3,4", "1*4", "1*2,", "-1,2,3", "1*999999999", "1,2,3 ", "1*0,1,1,1", "1;2;3"],
 )
 def test_what_is_no_position_among_three_runs_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequestError, match="send the id of the last event received"):
         decode_cursor(text, num_runs=3)
+
+
+def test_of_runs_that_were_added_since_nothing_was_sent() -> None:
+    assert decode_cursor("4*2", num_runs=5) == [4, 4, 0, 0, 0]

@@ -58,7 +58,7 @@ def test_a_position_beyond_what_is_recorded_is_where_it_ends(ended: TestClient) 
     assert list_epochs(read_events(ended, last_event_id="9*2")) == []
 
 
-@pytest.mark.parametrize("last_event_id", ["rubbish", "1", "1*3"])
+@pytest.mark.parametrize("last_event_id", ["rubbish", "1*3"])
 def test_an_id_of_something_else_is_refused_before_the_stream_begins(
     ended: TestClient, last_event_id: str
 ) -> None:

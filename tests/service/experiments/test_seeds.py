@@ -55,11 +55,11 @@ def test_a_look_that_was_not_planned_is_judged_at_half_the_level(client: TestCli
 
     assert waiting["pairs"][0]["outcome"] == "no_difference_found"
     assert answer["level"] == 0.025
-    assert answer["looks"] == [{"num_seeds": 6, "level": 0.05}, {"num_seeds": 7, "level": 0.025}]
+    assert [(look["num_seeds"], look["level"]) for look in answer["looks"]] == [(6, 0.05), (7, 0.025)]
     assert answer["pairs"][0]["outcome"] == "b_better"
     assert any(
-        "Looked at before with 6 seeds: this look is judged at 2.50%, and over all looks the chance of any "
-        "false difference is up to 7.50%." in warning
+        "Looked at before with 6 seeds. This look is judged at 2.50%; over all looks the chance of any false "
+        "difference is at most 7.50%." in warning
         for warning in answer["warnings"]
     )
 
@@ -104,6 +104,10 @@ def test_the_report_repeats_all_seeds(client: TestClient) -> None:
         ({"add": True}, 422, "add"),
         ({"add": 2, "more": 1}, 422, "more"),
         ({"add": 500}, 422, "2 configurations × 502 seeds are 1004 runs"),
+        ({"until": "settled", "max": 5}, 422, "max is 5; it must be at least 6"),
+        ({"until": "settled", "max": 501}, 422, "2 configurations × 501 seeds are 1002 runs"),
+        ({"until": "significant"}, 422, "settled"),
+        ({"until": "settled", "add": 4}, 422, "add"),
     ],
 )
 def test_refuses_what_cannot_be(client: TestClient, body: dict[str, Any], status: int, words: str) -> None:

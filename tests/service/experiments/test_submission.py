@@ -22,9 +22,9 @@ class TestPresets:
     def test_are_listed_with_requests_that_are_accepted(self, client: TestClient) -> None:
         presets = {preset["name"]: preset for preset in client.get("/presets").json()["presets"]}
 
-        assert list(presets) == ["study", "fair-grid", "batch-size", "best"]
+        assert list(presets) == ["study", "fair-grid", "fair-tuned", "batch-size", "best"]
         sizes = {name: preset["num_configurations"] for name, preset in presets.items()}
-        assert sizes == {"study": 4, "fair-grid": 20, "batch-size": 14, "best": 1}
+        assert sizes == {"study": 4, "fair-grid": 20, "fair-tuned": 20, "batch-size": 14, "best": 1}
         for name, preset in presets.items():
             assert preset["description"].endswith(".")
             by_request = client.post(

@@ -79,22 +79,22 @@ def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, app: FastAPI)
 
 class TestGroups:
     @pytest.fixture
-    def read(self, client: TestClient, app: FastAPI) -> Callable[[], list[tuple[str, int, int]]]:
+    def read(self, client: TestClient, app: FastAPI) -> Callable[[], list[tuple[str, float, int]]]:
         sweep = submit(
             client,
             grid={"normalization": ["batch", "group"], "penalty": ["none", "l2"], "batch_size": [2, 64]},
         )
         finish_runs(app, sweep, by_batch_size, leave_out=[1])
 
-        def read_points() -> list[tuple[str, int, int]]:
+        def read_points() -> list[tuple[str, float, int]]:
             with app.state.resources.database.transaction() as session:
                 points = make_batch_size_points(read_experiment(session, sweep))
-            return [(point.line.label, point.batch_size, len(point.accuracies)) for point in points]
+            return [(point.line.label, point.value, len(point.accuracies)) for point in points]
 
         return read_points
 
     def test_lines_share_everything_but_the_batch_size(
-        self, read: Callable[[], list[tuple[str, int, int]]]
+        self, read: Callable[[], list[tuple[str, float, int]]]
     ) -> None:
         assert read() == [
             ("batch, no penalty", 2, 1),

@@ -6,8 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 
-from service.drawing.palette import NORMALIZATION_COLORS, Configuration
-from service.plots.batch_sizes import BatchSizePoint, draw_batch_sizes
+from service.drawing.palette import NORMALIZATION_COLORS
 from service.plots.ranking import RankedConfiguration, draw_ranking
 from service.plots.verdict_matrix import LOOKS, Verdict, draw_verdicts
 
@@ -139,31 +138,3 @@ class TestVerdicts:
 
     def test_one_configuration_is_a_friendly_figure(self) -> None:
         assert "two configurations" in read_words(draw_verdicts([], labels=["batch"], title="T", num_tests=0))
-
-
-class TestBatchSizes:
-    def test_a_line_for_each_normalization_on_a_scale_of_two(self) -> None:
-        points = [
-            BatchSizePoint(
-                line=Configuration(label=name, normalization=name, penalty="none"),
-                batch_size=size,
-                accuracies=(0.98, 0.99),
-            )
-            for name in ("batch", "group")
-            for size in (8, 2, 4)
-        ]
-        figure = draw_batch_sizes(points, title="T", num_unfinished=1)
-
-        (panel,) = figure.axes
-        assert panel.get_xscale() == "log"
-        assert [label.get_text() for label in panel.get_xticklabels()] == ["2", "4", "8"]
-        assert len(panel.lines) == 2
-        assert np.asarray(panel.lines[0].get_xdata()) == pytest.approx([2, 4, 8], rel=0.03)
-        assert len(panel.collections) == 6
-        low, high = panel.get_ylim()
-        assert low < 98.5 - 6.3 < 98.5 < high
-        assert "Mean of 2 seeds" in read_words(figure)
-        assert "not completed: 1" in read_words(figure)
-
-    def test_nothing_completed_is_a_friendly_figure(self) -> None:
-        assert "No run has completed yet" in read_words(draw_batch_sizes([], title="T", num_unfinished=3))

@@ -20,7 +20,14 @@ from service.report.sections.study import STUDY_FINAL_PERCENT, write_study_claim
 from tests.service.finished_runs import finish_runs, submit
 
 BASE_URL = "http://lab.test"
-CLAIMS = ("Order", "The margins", "Group norm does not fluctuate", "The effect could be due")
+CLAIMS = (
+    "Order",
+    "The margins",
+    "Batch and group",
+    "Group norm does not fluctuate",
+    "The penalties",
+    "The effect could be due",
+)
 Levels = dict[str, float]
 STUDY_LEVELS: Levels = {name: percent / 100 for name, percent in STUDY_FINAL_PERCENT.items()}
 STEADY = {"group": 0.0005, "batch": 0.004, "layer": 0.005, "instance": 0.006}
@@ -32,13 +39,18 @@ def collect(client: TestClient, app: FastAPI) -> Collect:
     """Runs the study on the digits to these final accuracies, wobbling so much from epoch to epoch."""
 
     def run(
-        levels: Levels, *, seeds: int, wobbles: Levels = STEADY, leave_out: tuple[int, ...] = ()
+        levels: Levels,
+        *,
+        seeds: int,
+        noise: float = 2e-4,
+        wobbles: Levels = STEADY,
+        leave_out: tuple[int, ...] = (),
     ) -> Material:
         def climb(config: RunConfig) -> list[float]:
             place = list(levels).index(config.normalization)
-            noise = np.random.default_rng([config.seed, place]).normal(0, 2e-4)
+            error = np.random.default_rng([config.seed, place]).normal(0, noise)
             wobble = wobbles[config.normalization] * (1 + 0.1 * config.seed)
-            return [levels[config.normalization] + noise + wobble * (epoch % 2) for epoch in range(1, 7)]
+            return [levels[config.normalization] + error + wobble * (epoch % 2) for epoch in range(1, 7)]
 
         experiment_id = submit(client, seeds=seeds)
         finish_runs(app, experiment_id, climb, leave_out=leave_out)
@@ -63,6 +75,8 @@ def test_one_seed_concludes_nothing(collect: Collect) -> None:
         "cannot conclude",
         "cannot be compared",
         "cannot conclude",
+        "cannot conclude",
+        "cannot be tested here",
         "the doubt remains",
     ]
     assert findings["Order"].words[0].endswith("this is the study's order.")
@@ -92,12 +106,12 @@ def test_the_other_way_round_contradicts(collect: Collect) -> None:
     assert findings["Group norm does not fluctuate"].words_of_standing == "contradicted"
 
 
-def test_alike_is_no_difference_found(collect: Collect) -> None:
+def test_alike_is_practically_the_same(collect: Collect) -> None:
     findings = judge(
         collect(dict.fromkeys(STUDY_LEVELS, 0.99), seeds=9, wobbles=dict.fromkeys(STEADY, 0.001))
     )
 
-    assert findings["Order"].words_of_standing == "not supported: no difference found"
+    assert findings["Order"].words_of_standing == "practically the same"
     assert findings["Group norm does not fluctuate"].words_of_standing == "not supported: no difference found"
 
 
@@ -105,6 +119,35 @@ def test_a_part_of_the_order(collect: Collect) -> None:
     findings = judge(collect({**STUDY_LEVELS, "batch": STUDY_LEVELS["group"]}, seeds=9))
 
     assert findings["Order"].words_of_standing == "supported in part"
+
+
+@pytest.mark.parametrize(
+    ("lead", "noise", "standing", "words"),
+    [
+        (0.0, 2e-4, "supported", "practically the same: the difference is within 0.53 points"),
+        (0.003, 2e-4, "supported in part", "the difference is real and within the margin"),
+        (0.006, 2e-3, "contradicted in part", "whether it is greater than the margin stays open"),
+        (0.01, 2e-4, "contradicted", "the difference is greater than the margin"),
+        (0.0, 1e-2, "cannot conclude", "What would settle it: about"),
+    ],
+)
+def test_equally_well_takes_the_whole_interval_within_the_margin(
+    collect: Collect, lead: float, noise: float, standing: str, words: str
+) -> None:
+    levels = {**STUDY_LEVELS, "group": 0.97 + lead, "batch": 0.97}
+
+    finding = judge(collect(levels, seeds=9, noise=noise))["Batch and group"]
+
+    assert finding.words_of_standing == standing
+    assert words in " ".join(finding.words)
+    assert "They differ in normalization and penalty" in finding.words[-1]
+
+
+def test_what_the_penalties_do_cannot_be_told_where_all_have_one(collect: Collect) -> None:
+    finding = judge(collect(STUDY_LEVELS, seeds=6))["The penalties"]
+
+    assert finding.words_of_standing == "cannot be tested here"
+    assert "batch + L1 + L2 +1.00 [+1.00, +1.00]" in finding.words[1]
 
 
 def test_without_a_completed_run_of_each_there_is_nothing_to_say(collect: Collect) -> None:

@@ -103,8 +103,13 @@ class TestDistort:
         from torchvision.transforms.functional import affine
 
         picture = make_blobs(1)
-        options = {"rotation_degrees": 30.0, "translation_pixels": 3.0, "scaling_percent": 20.0}
-        distorted = distort(picture, **options, generator=seeded(5))
+        distorted = distort(
+            picture,
+            rotation_degrees=30.0,
+            translation_pixels=3.0,
+            scaling_percent=20.0,
+            generator=seeded(5),
+        )
         # The numbers drawn, in the order of angle, factor, right, down.
         drawn = torch.cat([torch.rand(1, generator=generator) for generator in [seeded(5)] for _ in range(4)])
         angle, factor, right, down = ((drawn * 2 - 1) * torch.tensor([30.0, 0.2, 3.0, 3.0])).tolist()
@@ -120,6 +125,16 @@ class TestDistort:
         ways = [measure_place(each) for each in (distorted, expected)]
         assert float(ways[0][0] - ways[1][0]) == pytest.approx(right, abs=0.02)
         assert float(ways[0][1] - ways[1][1]) == pytest.approx(down, abs=0.02)
+
+    def test_nearest_pixels_are_as_torchvision_does_by_default(self) -> None:
+        from torchvision.transforms.functional import rotate
+
+        picture = torch.rand(1, 28, 28, generator=seeded())
+        turned = distort(picture, rotation_degrees=30.0, interpolation="nearest", generator=seeded(5))
+        angle = float(torch.rand(1, generator=seeded(5)) * 2 - 1) * 30
+
+        assert torch.equal(turned, rotate(picture, angle))
+        assert set(turned.unique().tolist()) <= {0.0, *picture.unique().tolist()}
 
     def test_generator_alone_decides(self) -> None:
         before = torch.get_rng_state()

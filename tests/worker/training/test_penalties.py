@@ -65,3 +65,22 @@ def test_all_means_gamma_and_beta_too_and_weights_the_convolutions_alone() -> No
     )
     # Σ|w| has a gradient of ±1 wherever it reaches.
     assert gradient.ne(0).sum(dim=1).tolist() == [64_772, 7_748]
+
+
+def test_l2_is_an_sgd_weight_decay_of_twice_its_weight() -> None:
+    config = make_config(l2=0.125, penalize="all")
+    weights = Weights([config], device=CPU)
+    penalties = Penalties([config], layout=weights.layout, device=CPU)
+    decayed = weights.parameters.clone().requires_grad_()
+    optimizer = torch.optim.SGD([decayed], lr=0.1, momentum=0.9, weight_decay=2 * 0.125)
+    velocity = torch.zeros_like(weights.parameters)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        gradient = torch.randn(weights.parameters.shape, generator=generator)
+        decayed.grad = gradient.clone()
+        optimizer.step()
+        penalties.add_gradient(gradient, weights.parameters)
+        velocity = 0.9 * velocity + gradient
+        weights.parameters -= 0.1 * velocity
+
+    torch.testing.assert_close(weights.parameters, decayed.detach())
