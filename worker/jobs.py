@@ -17,7 +17,7 @@ from lab.datasets.load import Dataset, load_dataset
 from lab.errors import LabError
 from lab.queue.job_queue import JobQueue, StopWork
 from lab.runs.attempts import begin_attempt, note_problem, take_back_attempt
-from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.epochs import EpochReport, LayerStatistics, TrainingState
 from lab.runs.progress import (
     PendingRun,
     list_pending_runs,
@@ -26,6 +26,7 @@ from lab.runs.progress import (
     record_checkpoint,
     record_epoch,
     record_failure,
+    record_layer_statistics,
 )
 from lab.runs.queueing import queue_apart, retry_later
 from lab.statistics.calibration import Calibration, measure_calibration
@@ -144,6 +145,13 @@ class Trainer:
                 job_id=job_id,
             )
 
+        def record_probe(statistics: Mapping[int, Sequence[LayerStatistics]]) -> None:
+            self._transact(
+                _record_probe,
+                {pending[index].id: layers for index, layers in statistics.items()},
+                job_id=job_id,
+            )
+
         reports = train(
             [run.config for run in pending],
             self._load_data(pending[0].config.dataset),
@@ -151,6 +159,7 @@ class Trainer:
             backend=self.backend,
             should_stop=self._make_stop_check(job_id, run_ids=[run.id for run in pending]),
             on_checkpoint=record_checkpoints,
+            on_probe=record_probe,
         )
         # Closed at once when recording fails: the lanes must not train on.
         with closing(reports):
@@ -255,6 +264,13 @@ def _record_epochs(
 def _record_checkpoints(session: Session, states: Mapping[int, TrainingState], *, job_id: str) -> None:
     for run_id, state in states.items():
         record_checkpoint(session, run_id, job_id=job_id, state=state)
+
+
+def _record_probe(
+    session: Session, statistics: Mapping[int, Sequence[LayerStatistics]], *, job_id: str
+) -> None:
+    for run_id, layers in statistics.items():
+        record_layer_statistics(session, run_id, job_id=job_id, statistics=layers)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -137,6 +137,19 @@ class EpochMetric(Base):
     test_accuracy: Mapped[float]
 
 
+class LayerStatistic(Base):
+    """One layer at one step of a run's first epoch; see ``lab.runs.epochs.LayerStatistics``."""
+
+    __tablename__ = "layer_statistics"
+
+    run_id: Mapped[int] = mapped_column(sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True)
+    layer: Mapped[int] = mapped_column(primary_key=True)
+    activation_mean: Mapped[float | None]
+    activation_variance: Mapped[float | None]
+    gradient_norm: Mapped[float | None]
+
+
 class Checkpoint(Base):
     """A run's latest state; after its last epoch, the trained network.
 

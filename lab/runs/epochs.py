@@ -1,4 +1,4 @@
-"""Epoch reports and training states, passed from training to storage."""
+"""Epoch reports, layer statistics and training states, passed from training to storage."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -50,3 +50,24 @@ class EpochReport:
     test_accuracy: float
     test_log_probabilities: Tensor
     state: TrainingState
+
+
+PROBE_SIZE = 64
+"""Training images, the first ones, that layer statistics are measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerStatistics:
+    """One layer after ``step`` steps of a run's first epoch, measured on ``PROBE_SIZE`` undistorted images.
+
+    ``layer`` is the number of a row of the network. ``activation_mean`` and ``activation_variance`` are those
+    of the convolution's output, before any normalization, over all images, channels and positions.
+    ``gradient_norm`` is the L2 norm of the gradient of the mean cross-entropy, without the penalty, by the
+    convolution's weights. The network is in training mode, without dropout. None is not finite.
+    """
+
+    step: int
+    layer: int
+    activation_mean: float | None
+    activation_variance: float | None
+    gradient_norm: float | None

@@ -1,15 +1,16 @@
-"""Store a run's training progress: epochs, checkpoints, failures; and load it to continue."""
+"""Store a run's training progress: epochs, checkpoints, layers, failures; and load it to continue."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
 from lab.database.safetensors import decode_tensors, decode_values, encode_tensors
-from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, Run, TestPrediction, now
+from lab.database.tables import UNFINISHED, Checkpoint, EpochMetric, LayerStatistic, Run, TestPrediction, now
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.epochs import EpochReport, LayerStatistics, TrainingState
 from lab.runs.locks import lock_runs
 from lab.runs.predictions import encode_log_probabilities
 from lab.statistics.calibration import Calibration
@@ -109,6 +110,18 @@ def record_checkpoint(session: Session, run_id: int, *, job_id: str, state: Trai
     run = _lock_run(session, run_id, job_id=job_id)
     if run is not None and _is_ahead(session, run_id, state):
         _write_checkpoint(session, run, state)
+
+
+def record_layer_statistics(
+    session: Session, run_id: int, *, job_id: str, statistics: Sequence[LayerStatistics]
+) -> None:
+    """Write what a probe measured, if the run still belongs to the job or is paused.
+
+    A run continued from an earlier step measures the same again, which replaces what is there.
+    """
+    if _lock_run(session, run_id, job_id=job_id) is not None:
+        for layer in statistics:
+            session.merge(LayerStatistic(run_id=run_id, **asdict(layer)))
 
 
 def record_failure(session: Session, run_id: int, *, job_id: str, reason: str) -> None:

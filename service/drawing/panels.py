@@ -20,6 +20,9 @@ FAR_BELOW, EPOCHS_TO_JUDGE = 10.0, 4
 COMPACT_WIDTH, COMPACT_HEIGHT = 5.8, 3.1
 """Inches, of the figure and of its panel."""
 
+DENSE_HEIGHT = 2.4
+"""Inches, of each of many panels."""
+
 LEAST_ACCURACY_SPAN = 0.5
 """Points; less would make noise look like a difference."""
 
@@ -34,15 +37,19 @@ def start_panels(
     legend: Sequence[Line2D],
     notes: str,
     is_compact: bool = False,
+    is_dense: bool = False,
 ) -> tuple[Figure, list[list[Axes]]]:
     """Title, panels by epoch in rows and columns, legend and notes; one panel is large, more are smaller.
 
     All but the panels take the inches that their text needs, so that nothing overlaps. A compact figure, of
-    one panel, is small enough to stand beside another on a page.
+    one panel, is small enough to stand beside another on a page. Dense panels are low, and nearer to each
+    other.
     """
     width, panel_height, gap = (10.0, 5.0, 0.0) if shape == (1, 1) else (13.0, 3.5, 0.75)
     if is_compact:
         width, panel_height = COMPACT_WIDTH, COMPACT_HEIGHT
+    if is_dense:
+        panel_height, gap = DENSE_HEIGHT, 0.3
     widest = 0.07 * max(len(str(handle.get_label())) for handle in legend) + 0.8
     rows = ceil(len(legend) / max(1, min(5, int((width - 1) / widest))))
     header, footer = (0.75 if shape == (1, 1) else 0.95), 0.75 + 0.19 * rows + (0.25 if notes else 0)

@@ -1,7 +1,7 @@
 """Catalog of an experiment's plots, each drawn on request."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal, get_args
 
@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from lab.database.tables import EpochMetric
 from lab.datasets.load import DATASETS
-from lab.errors import InvalidRequestError, NotFoundError
+from lab.errors import NotFoundError
 from lab.experiments.tuning import Tuning
+from lab.runs.epochs import LayerStatistics
 from lab.runs.records import ExperimentRecord, RunRecord
 from lab.wording import count_words
 from service.comparison.answer import answer_all, choose_margin
@@ -26,13 +27,16 @@ from service.plots.curves import (
     draw_overview,
     draw_run,
 )
+from service.plots.first_epoch import draw_first_epoch
 from service.plots.groups import (
     describe_differences,
     make_batch_size_points,
     make_curves,
     make_tuning_points,
     rank_configurations,
+    select_runs,
 )
+from service.plots.layer_traces import trace_layers
 from service.plots.mean_curves import MOST_IN_ONE_PANEL, draw_means
 from service.plots.ranking import draw_ranking
 from service.plots.reliability import Reliability, draw_reliability
@@ -62,7 +66,8 @@ class PlotCatalog:
     """The plots of an experiment, or of its runs with some normalizations.
 
     ``read_metrics`` gives each run's recorded epochs by run id; it is called when a curve is drawn.
-    ``read_reliability`` gives the reliability of each configuration of some runs.
+    ``read_reliability`` gives the reliability of each configuration of some runs, ``read_layer_statistics``
+    each run's layer statistics by run id.
     ``pairs`` are the experiment's judged pairs, judged here if not given. Verdicts are corrected for all of
     the experiment's pairs, even where not all are shown. ``is_compact`` draws curves on one panel small.
 
@@ -76,12 +81,14 @@ class PlotCatalog:
         *,
         read_metrics: Callable[[], Mapping[int, Sequence[EpochMetric]]],
         read_reliability: Callable[[Sequence[RunRecord]], Sequence[Reliability]],
+        read_layer_statistics: Callable[[], Mapping[int, Sequence[LayerStatistics]]],
         pairs: Sequence[PairOut] | None = None,
         normalizations: Collection[str] | None = None,
         is_compact: bool = False,
     ) -> None:
         self._read_metrics = read_metrics
         self._read_reliability = read_reliability
+        self._read_layer_statistics = read_layer_statistics
         self._judged_pairs = pairs
         self._is_compact = is_compact
         self._whole = experiment
@@ -135,6 +142,8 @@ class PlotCatalog:
                 title="Accuracy on held-out images by learning rate",
                 draw=partial(self._draw_tuning, self._experiment.tuning),
             )
+        title = "Gradients and activations in the first epoch"
+        yield Plot(name="first-epoch", title=title, draw=self._draw_first_epoch)
         if any(run.is_completed for run in self._experiment.runs):
             yield Plot(
                 name="reliability",
@@ -240,25 +249,16 @@ class PlotCatalog:
     def _draw_reliability(self, runs: Sequence[RunRecord], *, title: str) -> Figure:
         return draw_reliability(self._read_reliability(runs), title=title)
 
+    def _draw_first_epoch(self) -> Figure:
+        configurations = self._experiment.configurations
+        return draw_first_epoch(
+            trace_layers(configurations, self._read_layer_statistics()),
+            title=f"{self._experiment.name}: first epoch, layer by layer",
+            num_configurations=len(configurations),
+        )
+
     def _draw_configuration(self, label: str) -> Figure:
         return draw_overview([run for run in self._curves.values() if run.label == label], title=label)
 
     def _draw_run(self, run_id: int, quantity: Quantity) -> Figure:
         return draw_run(self._curves[run_id], quantity=quantity, is_compact=self._is_compact)
-
-
-def select_runs(experiment: ExperimentRecord, normalizations: Collection[str] | None) -> ExperimentRecord:
-    """Return the experiment with only the runs of these normalizations; with all if None.
-
-    Raises:
-        InvalidRequestError: the experiment has no run with these normalizations.
-    """
-    if normalizations is None:
-        return experiment
-    runs = [run for run in experiment.runs if run.config.normalization in normalizations]
-    if not runs:
-        present = ", ".join(dict.fromkeys(run.config.normalization for run in experiment.runs))
-        raise InvalidRequestError(
-            f"Experiment {experiment.id} has no run with {', '.join(normalizations)}; it has {present}."
-        )
-    return replace(experiment, runs=runs)

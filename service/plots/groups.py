@@ -1,12 +1,14 @@
 """Runs grouped as plots need them: by configuration, by batch size, by their differences."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from lab.database.tables import EpochMetric
+from lab.errors import InvalidRequestError
 from lab.experiments.configs import RunConfig
 from lab.experiments.factors import FACTORS, describe_level, read_settings
 from lab.experiments.tuning import Tuning
-from lab.runs.records import ExperimentRecord, RunRecord
+from lab.runs.records import ConfigurationRecord, ExperimentRecord, RunRecord
 from service.drawing.palette import Configuration
 from service.plots.curves import RunCurves
 from service.plots.ranking import RankedConfiguration
@@ -82,6 +84,38 @@ def make_tuning_points(experiment: ExperimentRecord, tuning: Tuning) -> list[Swe
         for point in tuning.points
         if point.label in lines
     ]
+
+
+def select_runs(experiment: ExperimentRecord, normalizations: Collection[str] | None) -> ExperimentRecord:
+    """Return the experiment with only the runs of these normalizations; with all if None.
+
+    Raises:
+        InvalidRequestError: the experiment has no run with these normalizations.
+    """
+    if normalizations is None:
+        return experiment
+    runs = [run for run in experiment.runs if run.config.normalization in normalizations]
+    if not runs:
+        present = ", ".join(dict.fromkeys(run.config.normalization for run in experiment.runs))
+        raise InvalidRequestError(
+            f"Experiment {experiment.id} has no run with {', '.join(normalizations)}; it has {present}."
+        )
+    return replace(experiment, runs=runs)
+
+
+def pick_comparable(
+    configurations: Sequence[ConfigurationRecord], *, most: int
+) -> Sequence[ConfigurationRecord]:
+    """All the configurations if they are at most ``most``; else the first of each normalization.
+
+    One without a penalty comes before those with one.
+    """
+    if len(configurations) <= most:
+        return configurations
+    picked: dict[str, ConfigurationRecord] = {}
+    for one in sorted(configurations, key=lambda one: one.config.penalty != "none"):
+        picked.setdefault(one.config.normalization, one)
+    return [one for one in configurations if one in picked.values()]
 
 
 def describe_differences(configs: Sequence[RunConfig], *, leave_out: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from lab.errors import InvalidRequestError, NotFoundError
 from lab.experiments.configs import NORMALIZATIONS
+from lab.runs.layer_statistics import read_layer_statistics
 from lab.runs.records import read_metrics
 from service.dependencies import DRAWING, ExperimentDep, SessionDep
 from service.drawing.rendering import IMAGE_FORMATS, MEDIA_TYPES, respond_with_figure
@@ -64,11 +65,12 @@ def open_catalog(
     normalizations: NormalizationsDep,
 ) -> PlotCatalog:
     """Make the catalog of the experiment named in the path."""
-    read = partial(read_metrics, session, [run.id for run in experiment.runs])
+    run_ids = [run.id for run in experiment.runs]
     return PlotCatalog(
         experiment,
-        read_metrics=read,
+        read_metrics=partial(read_metrics, session, run_ids),
         read_reliability=partial(collect_reliability, session, test_images),
+        read_layer_statistics=partial(read_layer_statistics, session, run_ids),
         normalizations=normalizations,
     )
 

@@ -6,6 +6,7 @@ from lab.wording import count_words
 from service.report.blocks import Report
 from service.report.data import Material
 from service.report.sections.findings import write_conclusions, write_verdicts
+from service.report.sections.first_epoch import write_first_epoch
 from service.report.sections.limits import write_limitations, write_references
 from service.report.sections.method import write_appendix, write_method
 from service.report.sections.mistakes import write_mistakes
@@ -30,6 +31,7 @@ def compose_report(material: Material, *, base_url: str) -> Report:
             write_verdicts(material),
             write_consolidated(material),
             write_single(material),
+            write_first_epoch(material),
             write_mistakes(material),
             write_architecture(material),
             write_method(material),

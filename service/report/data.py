@@ -1,6 +1,6 @@
 """Data of a report, read once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from lab.datasets.load import DATASETS, DatasetInfo
 from lab.errors import DatasetUnavailableError, InvalidRequestError
 from lab.experiments.cautions import find_warnings
+from lab.runs.epochs import LayerStatistics
+from lab.runs.layer_statistics import read_layer_statistics
 from lab.runs.records import ExperimentRecord, RunRecord, find_experiment, read_experiment, read_metrics
 from service.comparison.compare import compare_experiment
 from service.comparison.schemas import ComparisonOut
@@ -42,6 +44,7 @@ class Material:
     warnings: Sequence[str]
     comparison: ComparisonOut | None
     answers: Answers | None
+    layer_statistics: Mapping[int, Sequence[LayerStatistics]]
     catalog: PlotCatalog
     catalog_without_instance: PlotCatalog | None
     gaps: Sequence[str]
@@ -81,7 +84,9 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
         NotFoundError: there is no experiment with that id.
     """
     experiment = read_experiment(session, experiment_id)
-    metrics = read_metrics(session, [run.id for run in experiment.runs])
+    run_ids = [run.id for run in experiment.runs]
+    metrics = read_metrics(session, run_ids)
+    layer_statistics = read_layer_statistics(session, run_ids)
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     request = find_experiment(session, experiment_id).request
     gaps: list[str] = []
@@ -103,6 +108,7 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
             experiment,
             read_metrics=lambda: metrics,
             read_reliability=partial(collect_reliability, session, test_images),
+            read_layer_statistics=lambda: layer_statistics,
             pairs=comparison.pairs if comparison else None,
             normalizations=normalizations,
             is_compact=len(experiment.configurations) <= MOST_SMALL_LINES,
@@ -121,6 +127,7 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
         ),
         comparison=comparison,
         answers=answers if answers and answers.runs else None,
+        layer_statistics=layer_statistics,
         catalog=make_catalog(),
         catalog_without_instance=make_catalog(others) if others and others != present else None,
         gaps=gaps,

@@ -18,6 +18,7 @@ from tests.chaos.violations import Violations
 RUN_TABLES = {
     "runs": "id",
     "epoch_metrics": "run_id",
+    "layer_statistics": "run_id",
     "checkpoints": "run_id",
     "test_predictions": "run_id",
 }

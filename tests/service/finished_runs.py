@@ -1,6 +1,6 @@
 """Runs that end with figures of the test's own, without training."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lab.database.tables import EpochMetric, Run, TestPrediction, now
+from lab.database.tables import EpochMetric, LayerStatistic, Run, TestPrediction, now
+from lab.experiments.architecture import ROWS
 from lab.experiments.configs import RunConfig
 
 Accuracies = Callable[[RunConfig], Sequence[float]]
@@ -53,6 +54,28 @@ def finish_runs(
             answers = np.where(np.arange(len(classes)) < num_correct, classes, (classes + 1) % 10)
             log_probabilities = np.log(np.eye(10, dtype="<f4")[answers] * 0.9 + 0.01)
             session.add(TestPrediction(run_id=run.id, log_probabilities=log_probabilities.tobytes()))
+
+
+def record_layers(app: FastAPI, norms: Mapping[int, Mapping[int, float | None]]) -> None:
+    """Record layer statistics, from run id → step → the gradient norm of convolution 1.
+
+    Each further layer has one more; the activations' mean is minus the norm, their variance twice the norm.
+    """
+    with app.state.resources.database.transaction() as session:
+        for run_id, by_step in norms.items():
+            for step, first in by_step.items():
+                for row in ROWS:
+                    norm = None if first is None else first + row.number - 1
+                    session.add(
+                        LayerStatistic(
+                            run_id=run_id,
+                            step=step,
+                            layer=row.number,
+                            gradient_norm=norm,
+                            activation_mean=None if norm is None else -norm,
+                            activation_variance=None if norm is None else 2 * norm,
+                        )
+                    )
 
 
 def _make_metric(run_id: int, epoch: int, accuracy: float, *, seconds: float) -> EpochMetric:

@@ -17,6 +17,8 @@ from lab.experiments.configs import RunConfig
 from lab.experiments.planning import ExperimentSpec
 from lab.queue.job_queue import JobQueue
 from lab.runs.control import submit_experiment
+from lab.runs.epochs import LayerStatistics
+from lab.runs.layer_statistics import read_layer_statistics
 from lab.runs.predictions import read_log_probabilities
 from lab.runs.records import (
     ExperimentRecord,
@@ -36,7 +38,7 @@ STEPS_PER_EPOCH = 3
 # Before each step, and before the one batch of the training and of the test set.
 ASKED_PER_EPOCH = STEPS_PER_EPOCH + 2
 
-Result = tuple[list[tuple[float | None, ...]], bytes, bytes]
+Result = tuple[list[tuple[float | None, ...]], bytes, bytes, list[LayerStatistics]]
 
 
 def make_backend(*, num_threads: int = 1, variant: str | None = None) -> Backend:
@@ -113,12 +115,13 @@ class Bench:
             return [tuple(getattr(metric, name) for name in names) for metric in metrics]
 
     def read_result(self, run: RunRecord) -> Result:
-        """All that a completed run leaves: its figures, its weights, its answers on the test set."""
+        """All that a completed run leaves: figures, weights, test answers, the layers of its first epoch."""
         (now,) = (each for each in self.read(run.experiment_id).runs if each.id == run.id)
         assert now.status == "completed", now.error
         with self.database.transaction() as session:
             answers = read_log_probabilities(session, now).tobytes()
-            return self.read_figures(run), read_weights(session, now), answers
+            layers = read_layer_statistics(session, [run.id])[run.id]
+            return self.read_figures(run), read_weights(session, now), answers, layers
 
 
 class CalledOff(threading.Event):

@@ -13,14 +13,25 @@ from torchvision import datasets as torchvision_datasets
 
 from lab.database.tables import Checkpoint, EpochMetric, Experiment
 from lab.datasets.load import Dataset, ImageSet, load_dataset
+from lab.experiments.architecture import ROWS
 from lab.queue.job_queue import StopWork
+from lab.runs.layer_statistics import read_layer_statistics
 from lab.runs.predictions import read_log_probabilities
 from lab.runs.progress import record_epoch
 from tests.worker.bench import ASKED_PER_EPOCH, Bench, CalledOff, make_backend, make_fusing_backend
 from tests.worker.flat import train
 from worker import jobs
+from worker.training import run_array
 
 pytestmark = pytest.mark.slow
+
+
+class KilledError(BaseException):
+    """The end of a worker that has no time to hand anything over."""
+
+
+def die() -> None:
+    raise KilledError
 
 
 class TestPerform:
@@ -50,6 +61,13 @@ class TestPerform:
         assert torch.equal(answers, last.test_log_probabilities)
         right = (answers.argmax(dim=1) == tiny.test.labels).double().mean()
         assert float(right) == run.last_metric.test_accuracy
+
+    def test_records_the_layers_at_steps_of_the_first_epoch(self, bench: Bench) -> None:
+        experiment = bench.submit({"normalization": "none"}, {"normalization": "layer"})
+        bench.perform(experiment.runs)
+        for run in experiment.runs:
+            *_, layers = bench.read_result(run)
+            assert [layer.step for layer in layers] == [step for step in range(4) for _ in ROWS]
 
     def test_performing_a_finished_job_again_changes_nothing(self, bench: Bench) -> None:
         experiment = bench.submit({})
@@ -81,6 +99,30 @@ class TestStop:
         assert (laid_down.finished_at, laid_down.error) == (None, None)
         bench.perform([interrupted])
         assert bench.read_result(interrupted) == bench.read_result(whole)
+
+    # Asked the fourth time, it has measured after the last step too.
+    @pytest.mark.parametrize(("asked", "num_probes"), [(1, 1), (2, 2), (3, 4)])
+    @pytest.mark.parametrize("checkpoint_seconds", [-1.0, 5.0], ids=["checkpoint", "no checkpoint"])
+    def test_killed_in_the_first_epoch_its_layers_are_all_there_once(
+        self,
+        bench: Bench,
+        asked: int,
+        num_probes: int,
+        checkpoint_seconds: float,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(run_array, "CHECKPOINT_SECONDS", checkpoint_seconds)
+        whole, killed = bench.submit({"dropout": 0.1}, {"dropout": 0.1}).runs
+        bench.perform([whole])
+        with pytest.raises(KilledError):
+            bench.perform([killed], stop=CalledOff(asked, die))
+        with bench.database.transaction() as session:
+            before = read_layer_statistics(session, [killed.id])[killed.id]
+        assert len(before) == num_probes * len(ROWS)
+
+        bench.perform([killed])
+
+        assert bench.read_result(killed) == bench.read_result(whole)
 
     def test_is_no_failed_attempt_however_often_it_comes(self, bench: Bench) -> None:
         experiment = bench.submit({})

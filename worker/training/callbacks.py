@@ -1,10 +1,10 @@
 """Callbacks of training, called between two steps, and the errors that end it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lab.runs.epochs import TrainingState
+from lab.runs.epochs import LayerStatistics, TrainingState
 
 
 class TrainingStoppedError(Exception):
@@ -32,8 +32,15 @@ class Lane:
 class Callbacks(Protocol):
     """The functions that training calls between two steps."""
 
+    @property
+    def is_probing(self) -> bool:
+        """Return whether to measure layers over the first epoch."""
+
     def should_stop(self) -> bool:
         """Return whether to stop before the next step."""
 
     def on_checkpoint(self, states: Mapping[int, TrainingState]) -> None:
         """Store, by run index, the states within an epoch of runs that train in step."""
+
+    def on_probe(self, statistics: Mapping[int, Sequence[LayerStatistics]]) -> None:
+        """Store, by run index, the layers of runs that train in step, at one step."""

@@ -26,6 +26,7 @@ from worker.training.callbacks import Callbacks, DivergedError, Lane, TrainingSt
 from worker.training.evaluation import Evaluation, evaluate, split_validation
 from worker.training.member import Member, Position
 from worker.training.penalties import Penalties
+from worker.training.probe import list_probe_steps, measure_layers
 
 # Between the epochs' own checkpoints; a killed process loses no more than this.
 CHECKPOINT_SECONDS = 5.0
@@ -101,6 +102,8 @@ class RunArray:
         with closing(self.take_steps()) as steps:
             for _ in steps:
                 check_in()
+                self._probe(callbacks)
+        self._probe(callbacks)
         train = self._evaluate(self._train_set, check_in)
         validation: Sequence[Evaluation | None] = [None] * len(self._members)
         if self._validation_set is not None:
@@ -208,6 +211,20 @@ class RunArray:
             self._saved_at = time.monotonic()
         if is_stopped:
             raise TrainingStoppedError
+
+    def _probe(self, callbacks: Callbacks) -> None:
+        """Measure the layers at some steps of the first epoch: after a restart, also where it starts."""
+        num_steps = math.ceil(len(self._train_set) / self.config.batch_size)
+        if not callbacks.is_probing or self._epoch > 0 or self._step not in list_probe_steps(num_steps):
+            return
+        callbacks.on_probe(
+            {
+                member.run_index: measure_layers(
+                    member.config, self._weights.export(index), self._train_set, step=self._step
+                )
+                for index, member in enumerate(self._members)
+            }
+        )
 
     def _hand_over(self, callbacks: Callbacks, *, leave_out: Collection[int] = ()) -> None:
         """Hand over all states at once: stored one by one, a kill in between would leave them out of step."""

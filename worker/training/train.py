@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lab.datasets.load import Dataset
 from lab.experiments.configs import RunConfig
-from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.epochs import EpochReport, LayerStatistics, TrainingState
 from worker.engines.variants import Backend, set_up_backend
 from worker.training.callbacks import DivergedError, Lane, TrainingStoppedError
 from worker.training.run_array import RunArray
@@ -22,6 +22,7 @@ from worker.training.run_array import RunArray
 DEFAULT_CACHE_DIR = Path("var/cache")
 
 OnCheckpoint = Callable[[Mapping[int, TrainingState]], None]
+OnProbe = Callable[[Mapping[int, Sequence[LayerStatistics]]], None]
 
 
 class RunsFailedError(Exception):
@@ -41,14 +42,16 @@ def train(
     backend: Backend | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     on_checkpoint: OnCheckpoint = lambda _states: None,
+    on_probe: OnProbe | None = None,
 ) -> Generator[list[EpochReport], None, None]:
     """Train every run to its last epoch on the device that holds ``data``, all side by side.
 
     Yields the reports of the runs that ended an epoch together. ``states`` are the states to continue from,
     None for a fresh start. ``should_stop`` is called before every step and every evaluated batch.
     ``on_checkpoint`` receives, by run index, the states of runs that train in step within an epoch: every
-    ``CHECKPOINT_SECONDS``, and before stopping. Both are called from the training threads, one at a time. To
-    continue bit for bit, store what arrives together in one transaction.
+    ``CHECKPOINT_SECONDS``, and before stopping. To continue bit for bit, store what arrives together in one
+    transaction. ``on_probe`` receives, by run index, the layers of such runs at some steps of the first
+    epoch; without it they are not measured. All are called from the training threads, one at a time.
 
     Raises:
         TrainingStoppedError: ``should_stop`` returned True.
@@ -57,7 +60,7 @@ def train(
     """
     backend = backend or set_up_backend(data.train.images.device, cache_dir=DEFAULT_CACHE_DIR)
     arrays = _make_arrays(runs, data, states=states or [None] * len(runs), backend=backend)
-    callbacks = _SharedCallbacks(should_stop, on_checkpoint)
+    callbacks = _SharedCallbacks(should_stop, on_checkpoint, on_probe)
     unfinished = [array for array in arrays if not array.is_finished]
     if backend.num_lanes == 1 or len(unfinished) == 1:
         yield from _train_in_turn(unfinished, callbacks, lane=Lane(backend.num_threads))
@@ -148,15 +151,23 @@ def _train_epoch(array: RunArray, callbacks: "_SharedCallbacks", *, lane: Lane) 
 class _SharedCallbacks:
     """The caller's callbacks, called from one lane at a time; when one lane must stop, all must."""
 
-    def __init__(self, should_stop: Callable[[], bool], on_checkpoint: OnCheckpoint) -> None:
+    def __init__(
+        self, should_stop: Callable[[], bool], on_checkpoint: OnCheckpoint, on_probe: OnProbe | None
+    ) -> None:
         self._should_stop = should_stop
         self._on_checkpoint = on_checkpoint
+        self._on_probe = on_probe
         self._lock = threading.Lock()
         self._is_stopped = False
 
     def stop(self) -> None:
         """Stop every lane before its next step."""
         self._is_stopped = True
+
+    @property
+    def is_probing(self) -> bool:
+        """Return whether the caller wants layers measured."""
+        return self._on_probe is not None
 
     def should_stop(self) -> bool:
         """Return whether the caller or another lane wants to stop."""
@@ -168,3 +179,9 @@ class _SharedCallbacks:
         """Pass states to the caller."""
         with self._lock:
             self._on_checkpoint(states)
+
+    def on_probe(self, statistics: Mapping[int, Sequence[LayerStatistics]]) -> None:
+        """Pass layer statistics to the caller."""
+        with self._lock:
+            if self._on_probe is not None:
+                self._on_probe(statistics)

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from lab.database.engine import MIGRATIONS_DIR, Database, explain_database_error, seconds_now
-from lab.database.tables import Base, EpochMetric, Experiment, Run
+from lab.database.tables import Base, EpochMetric, Experiment, LayerStatistic, Run
 from lab.errors import DatabaseUnavailableError, DatabaseVersionError, SettingsError
 from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import upgrade_queue
@@ -220,7 +220,7 @@ class TestUnavailable:
 
 
 class TestTables:
-    def test_deleting_an_experiment_deletes_its_runs_and_their_metrics(self, database: Database) -> None:
+    def test_deleting_an_experiment_deletes_its_runs_and_all_that_is_theirs(self, database: Database) -> None:
         experiment_id = add_experiment(database)
         with database.transaction() as session:
             run = Run(experiment_id=experiment_id, config={}, job_id="run-1")
@@ -231,10 +231,12 @@ class TestTables:
                 0.5,
             )
             session.add(EpochMetric(run_id=run.id, epoch=1, **numbers))
+            session.add(LayerStatistic(run_id=run.id, step=0, layer=1, gradient_norm=0.5))
         with database.transaction() as session:
             session.delete(session.get_one(Experiment, experiment_id))
         assert count(database, Run) == 0
         assert count(database, EpochMetric) == 0
+        assert count(database, LayerStatistic) == 0
 
     def test_an_id_is_never_given_out_twice(self, database: Database) -> None:
         first = add_experiment(database)

@@ -12,7 +12,8 @@ from lab.experiments.configs import RunConfig
 from lab.queue.job_queue import JobQueue
 from lab.runs.attempts import begin_attempt
 from lab.runs.control import cancel_experiment, pause_experiment, resume_experiment
-from lab.runs.epochs import EpochReport, TrainingState
+from lab.runs.epochs import EpochReport, LayerStatistics, TrainingState
+from lab.runs.layer_statistics import read_layer_statistics
 from lab.runs.predictions import read_log_probabilities
 from lab.runs.progress import (
     list_pending_runs,
@@ -21,6 +22,7 @@ from lab.runs.progress import (
     record_checkpoint,
     record_epoch,
     record_failure,
+    record_layer_statistics,
 )
 from lab.runs.records import ExperimentRecord, read_metrics, read_run, read_weights
 from tests.lab.runs.situations import Submit, make_report, read_job
@@ -276,6 +278,51 @@ class TestOwnership:
         assert positions == [(0, 5), (0, 5), (0, 7), (1, 0), (1, 0), (1, 2)]
 
 
+class TestLayerStatistics:
+    @pytest.fixture
+    def runs(self, submit: Submit) -> list[int]:
+        return [run.id for run in submit(2).runs]
+
+    def read(self, database: Database, runs: list[int]) -> dict[int, list[LayerStatistics]]:
+        with database.transaction() as session:
+            return read_layer_statistics(session, runs)
+
+    def record(
+        self, database: Database, run_id: int, *steps: int, job_id: str = "", norm: float = 0.5
+    ) -> None:
+        with database.transaction() as session:
+            for step in steps:
+                layers = [make_layer(step, layer, norm=norm) for layer in (1, 2)]
+                job = job_id or read_job(session, run_id)
+                record_layer_statistics(session, run_id, job_id=job, statistics=layers)
+
+    def test_are_read_by_step_and_layer(self, database: Database, runs: list[int]) -> None:
+        self.record(database, runs[0], 4, 0)
+
+        expected = [make_layer(step, layer) for step in (0, 4) for layer in (1, 2)]
+        assert self.read(database, runs) == {runs[0]: expected, runs[1]: []}
+
+    def test_measured_again_after_a_restart_are_there_once(self, database: Database, runs: list[int]) -> None:
+        self.record(database, runs[0], 0, 1)
+        self.record(database, runs[0], 1, 2, norm=0.7)
+
+        layers = self.read(database, runs)[runs[0]]
+        assert [layer.gradient_norm for layer in layers] == [0.5, 0.5, 0.7, 0.7, 0.7, 0.7]
+
+    def test_are_taken_from_the_run_s_own_job_or_while_it_is_paused(
+        self, database: Database, runs: list[int]
+    ) -> None:
+        with database.transaction() as session:
+            job_id = read_job(session, runs[0])
+            pause_experiment(session, 1)
+        self.record(database, runs[0], 0, job_id=job_id)
+        with database.transaction() as session:
+            cancel_experiment(session, 1)
+        self.record(database, runs[0], 1, job_id=job_id)
+
+        assert {layer.step for layer in self.read(database, runs)[runs[0]]} == {0}
+
+
 class TestLoadState:
     def test_there_is_none_before_the_first_epoch(self, database: Database, submit: Submit) -> None:
         run_id = submit().runs[0].id
@@ -308,6 +355,12 @@ class TestRecordFailure:
         assert (run.status, run.error, run.epoch) == ("failed", "The loss was no longer finite.", 1)
         assert run.finished_at is not None
         assert (untouched.status, untouched.error) == ("queued", None)
+
+
+def make_layer(step: int, layer: int, *, norm: float = 0.5) -> LayerStatistics:
+    return LayerStatistics(
+        step=step, layer=layer, activation_mean=-0.1, activation_variance=None, gradient_norm=norm
+    )
 
 
 def assert_same_state(state: TrainingState | None, expected: TrainingState) -> None:

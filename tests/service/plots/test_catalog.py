@@ -15,6 +15,7 @@ from tests.service.finished_runs import finish_runs, submit
 pytestmark = pytest.mark.slow
 
 METRICS = ("train-accuracy", "test-accuracy", "train-loss", "test-loss")
+OF_ALL = {"overview", "first-epoch", *METRICS}
 
 
 def list_names(client: TestClient, experiment_id: int, query: str = "") -> set[str]:
@@ -29,16 +30,16 @@ def by_batch_size(config: RunConfig) -> list[float]:
 
 class TestIndex:
     def test_one_seed_of_one_configuration_has_curves_alone(self, client: TestClient) -> None:
-        assert list_names(client, submit(client, configs=[{}])) == {"overview", *METRICS}
+        assert list_names(client, submit(client, configs=[{}])) == OF_ALL
 
     def test_seeds_have_means_and_configurations_verdicts(self, client: TestClient) -> None:
         seeds = submit(client, configs=[{}], seeds=2)
         configs = submit(client, grid={"normalization": ["batch", "group"]})
 
         of_seeds = {"configuration-1", *(f"mean-{metric}" for metric in METRICS)}
-        assert list_names(client, seeds) == {"overview", *METRICS, *of_seeds}
-        assert list_names(client, configs) == {"overview", *METRICS, "ranking", "verdicts"}
-        assert list_names(client, configs, "?normalizations=batch") == {"overview", *METRICS}
+        assert list_names(client, seeds) == OF_ALL | of_seeds
+        assert list_names(client, configs) == OF_ALL | {"ranking", "verdicts"}
+        assert list_names(client, configs, "?normalizations=batch") == OF_ALL
 
     def test_batch_sizes_are_drawn_where_they_vary(self, client: TestClient) -> None:
         sweep = submit(client, grid={"batch_size": [2, 4]})
@@ -68,6 +69,7 @@ def test_verdicts_stay_corrected_for_all_pairs(client: TestClient, app: FastAPI)
             read_experiment(session, grid),
             read_metrics=dict,
             read_reliability=lambda _runs: [],
+            read_layer_statistics=dict,
             normalizations=["batch", "group"],
         )
         texts = [text.get_text() for text in catalog.find("verdicts").draw().texts]

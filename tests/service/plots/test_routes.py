@@ -22,6 +22,7 @@ def test_every_plot_in_the_index_is_a_picture(trained_client: TestClient) -> Non
         "test-loss",
         "ranking",
         "verdicts",
+        "first-epoch",
         "reliability",
         *(f"run-1-{quantity}" for quantity in ("accuracy", "loss", "reliability")),
         *(f"run-2-{quantity}" for quantity in ("accuracy", "loss", "reliability")),

@@ -31,6 +31,7 @@ SECTIONS = [
     "verdicts",
     "consolidated",
     "single",
+    "first-epoch",
     "misclassified",
     "architecture",
     "method",

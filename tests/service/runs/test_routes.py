@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from math import ceil
 
 import pytest
 import torch
@@ -35,6 +36,33 @@ class TestArchitecture:
         response = trained_client.get("/runs/3/architecture.png")
 
         assert Image.open(io.BytesIO(response.content)).format == "PNG"
+
+
+class TestLayerStatistics:
+    def test_are_those_of_the_first_epoch_by_step_and_layer(
+        self, trained_client: TestClient, digits: Dataset
+    ) -> None:
+        answer = trained_client.get("/runs/2/layer-statistics").json()
+
+        assert (answer["run_id"], answer["num_images"], answer["missing"]) == (2, 64, None)
+        places = [(one["step"], one["layer"]) for one in answer["statistics"]]
+        recipe = trained_client.get("/runs/2").json()["recipe"]
+        num_steps = ceil((len(digits.train) - recipe["validation_size"]) / recipe["batch_size"])
+        assert places == [
+            (step, layer) for step in (0, 1, 2, 4, 8, 16, 32, num_steps) for layer in range(1, 12)
+        ]
+        first = answer["statistics"][0]
+        # Its weights are the same whatever the normalization.
+        other = trained_client.get("/runs/1/layer-statistics").json()["statistics"][0]
+        assert first["activation_variance"] == other["activation_variance"] > 0
+        assert first["gradient_norm"] != other["gradient_norm"]
+
+    def test_of_a_run_without_them_a_sentence_says_why(self, trained_client: TestClient) -> None:
+        response = trained_client.get("/runs/3/layer-statistics")
+
+        assert response.status_code == 200
+        assert response.json()["statistics"] == []
+        assert "Run 3 has no layer statistics" in response.json()["missing"]
 
 
 class TestMisclassified:
