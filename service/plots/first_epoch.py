@@ -106,7 +106,7 @@ def _scale(panels: Sequence[Axes], values: Sequence[FloatArray], quantity: Quant
 
 
 def _count_steps(panel: Axes, last: int, *, is_labelled: bool) -> None:
-    """Steps as they were measured: from 0 to 1, and from there each doubling, the same width."""
+    """Steps as they were measured: from 0 to 1, and from there each doubling, in the same width."""
     panel.set_xscale("symlog", base=2, linthresh=1, linscale=0.5)
     panel.set_xlim(-0.3, last * 1.25)
     powers = [2**exponent for exponent in range(last.bit_length()) if 2**exponent < last / 1.5]
