@@ -67,7 +67,7 @@ class TestPerform:
         bench.perform(experiment.runs)
         for run in experiment.runs:
             *_, layers = bench.read_result(run)
-            assert [layer.step for layer in layers] == [step for step in range(4) for _ in ROWS]
+            assert [layer.step for layer in layers] == [step for step in (0, 1, 3) for _ in ROWS]
 
     def test_performing_a_finished_job_again_changes_nothing(self, bench: Bench) -> None:
         experiment = bench.submit({})
@@ -101,7 +101,7 @@ class TestStop:
         assert bench.read_result(interrupted) == bench.read_result(whole)
 
     # Asked the fourth time, it has measured after the last step too.
-    @pytest.mark.parametrize(("asked", "num_probes"), [(1, 1), (2, 2), (3, 4)])
+    @pytest.mark.parametrize(("asked", "num_probes"), [(1, 1), (2, 2), (3, 3)])
     @pytest.mark.parametrize("checkpoint_seconds", [-1.0, 5.0], ids=["checkpoint", "no checkpoint"])
     def test_killed_in_the_first_epoch_its_layers_are_all_there_once(
         self,
