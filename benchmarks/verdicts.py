@@ -132,6 +132,8 @@ def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rat
         pairs = [(pair, truth) for pair, truth in zip(answer.pairs, truths, strict=True) if truth != 0]
         rates.power += sum(_is_found(pair, truth) for pair, truth in pairs) / num_true
         rates.holm_power += sum((pair.p_holm or 1) <= LEVEL for pair, _ in pairs) / num_true
+        averages = _list_true_averages(scenario, answer)
+        rates.average_power += sum(_is_found(one, truth) for one, truth in averages) / max(1, len(averages))
         rates.coverage += all(
             (pair.simultaneous_low or 0) <= truth <= (pair.simultaneous_high or 0)
             for pair, truth in zip(answer.pairs, truths, strict=True)
@@ -178,6 +180,8 @@ def main() -> None:
             if any(scenario.levels):
                 write(f"power {where} {100 * rates.power:.0f} %")
                 write(f"power_holm {where} {100 * rates.holm_power:.0f} %")
+            if any(scenario.levels) and len(scenario.levels) == 6:
+                write(f"power_averages {where} {100 * rates.average_power:.0f} %")
     planned = plan_looks([], num_seeds_before=1, most_seeds=24, is_seen=False)
     whole = [replace(look, level=LEVEL) for look in planned]
     counts = join_words([str(look.num_seeds) for look in planned])
@@ -218,6 +222,23 @@ def _is_any_false(answer: Answer, truths: Sequence[float], *, is_null: bool) -> 
     return any(one.outcome in ("a_better", "b_better", "interaction") for one in findings) or any(
         one.outcome == "levels_differ" for one in factors.overall
     )
+
+
+def _list_true_averages(scenario: Scenario, answer: Answer) -> list[tuple[Finding, float]]:
+    """List the averages of which a true difference is not 0, with that difference."""
+    configs = scenario.configs
+
+    def average(factor: str, level: str) -> float:
+        chosen = [getattr(config, factor) == level for config in configs]
+        return float(np.mean(np.array(scenario.levels)[chosen]))
+
+    if answer.factors is None:
+        return []
+    truths = [
+        (one, average(one.factor, one.a_level) - average(one.factor, one.b_level))
+        for one in itertools.chain(*answer.factors.averages.values())
+    ]
+    return [(one, truth) for one, truth in truths if truth]
 
 
 def _is_false(pair: Finding, truth: float) -> bool:
