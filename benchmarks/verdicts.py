@@ -103,6 +103,11 @@ def make_scenarios() -> list[Scenario]:
             levels=(0, 1.5, 3, 0),
             noise=lambda rng, n: unequal[2:] * rng.standard_normal((4, n)),
         ),
+        Scenario(
+            name="just_beyond_the_margin",
+            levels=(0, 0.51, 0, 0.51, 0, 0.51),
+            noise=lambda rng, n: 0.2 * rng.standard_normal((6, n)),
+        ),
         Scenario(name="one_of_six_2_ahead", levels=(2, 0, 0, 0, 0, 0), noise=_draw_normal(6)),
     ]
 
@@ -157,7 +162,7 @@ def simulate_looks(scenario: Scenario, looks: Sequence[Look], *, num_experiments
             if _is_any_false(answer, truths, is_null=not any(scenario.levels)):
                 num_false += 1
                 break
-            if answer.is_settled:
+            if not answer.can_settle_more(looks[-1].num_seeds - look.num_seeds):
                 break
     return num_false / num_experiments
 

@@ -4,10 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from lab.datasets.load import DATASETS
-from lab.errors import LabError
 from lab.runs.records import read_experiment
 from lab.runs.seeds import list_settling, take_next_look
 from lab.runs.tuning import list_waiting, start_tuned_runs
@@ -48,21 +47,20 @@ class Caretaker:
 def take_care(resources: Resources) -> None:
     """Do what is due now; what fails is logged and tried again the next time."""
     for find, act in ((list_waiting, _start_tuned), (list_settling, _look)):
-        try:
-            with resources.database.transaction() as session:
-                due = find(session)
-        except (LabError, SQLAlchemyError) as error:
-            logger.warning("Experiments cannot be looked after now: %s", error)
-            continue
-        for experiment_id in due:
-            _try(act, resources, experiment_id)
+        for experiment_id in _list_due(resources, find):
+            try:
+                act(resources, experiment_id)
+            except Exception:
+                logger.exception("Experiment %d cannot be looked after now.", experiment_id)
 
 
-def _try(act: Callable[[Resources, int], None], resources: Resources, experiment_id: int) -> None:
+def _list_due(resources: Resources, find: Callable[[Session], list[int]]) -> list[int]:
     try:
-        act(resources, experiment_id)
-    except (LabError, SQLAlchemyError):
-        logger.exception("Cannot look after experiment %d", experiment_id)
+        with resources.database.transaction() as session:
+            return find(session)
+    except Exception:
+        logger.exception("Experiments cannot be looked after now.")
+        return []
 
 
 def _start_tuned(resources: Resources, experiment_id: int) -> None:
@@ -77,11 +75,12 @@ def _look(resources: Resources, experiment_id: int) -> None:
     scores = collect_scores(experiment, read_final_accuracies(experiment))
     margin = choose_margin(DATASETS[experiment.dataset].test_size)
     answer = answer_all(scores, margin=margin, level=experiment.level)
+    num_more_seeds = max(look.num_seeds for look in experiment.looks) - experiment.num_seeds
     with resources.database.transaction() as session:
         take_next_look(
             session,
             resources.queue,
             experiment_id,
             num_seeds=experiment.num_seeds,
-            is_settled=answer.is_settled,
+            is_settled=not answer.can_settle_more(num_more_seeds),
         )

@@ -9,6 +9,7 @@ before anything was seen share the level among them (alpha spending by Bonferron
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.statistics.family import LEAST_P
 from lab.statistics.paired import LEVEL, MIN_SEEDS, find_smallest_p
 
 PLANNED_SEEDS = (6, 10, 16, 24, 36, 54)
@@ -38,6 +39,7 @@ def plan_looks(looks: Sequence[Look], *, num_seeds_before: int, most_seeds: int,
 
     They share what ``add_look`` would give to one. Each has an equal share of what the earlier ones leave, or
     more where so few seeds could find nothing with it: the first of 6, 10, 16 and 24 seeds has 1/32 of 0.05.
+    A look is left out where even all that is left could find nothing.
     """
     past, left = _leave_for_next(looks, num_seeds_before=num_seeds_before, is_seen=is_seen)
     counts = {number for number in PLANNED_SEEDS if num_seeds_before < number < most_seeds}
@@ -46,7 +48,7 @@ def plan_looks(looks: Sequence[Look], *, num_seeds_before: int, most_seeds: int,
     counts.add(most_seeds)
     planned = []
     for place, num_seeds in enumerate(sorted(counts)):
-        level = max(left / (len(counts) - place), find_smallest_p(num_seeds))
+        level = max(left / (len(counts) - place), find_smallest_p(num_seeds), LEAST_P)
         if level <= left:
             planned.append(Look(num_seeds=num_seeds, level=level, is_planned=True))
             left -= level

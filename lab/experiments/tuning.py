@@ -5,10 +5,12 @@ The rates are tried with seeds of their own, so that the comparison's seeds have
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
 from typing import Any
 
 from lab.errors import InvalidConfigError
 from lab.experiments.planning import ExperimentSpec, check_counts
+from lab.experiments.presets import TuneRequest
 
 FIRST_SEED = 1_000_000
 """Far above the seeds that comparisons are given, also when more are added."""
@@ -64,20 +66,28 @@ def plan_tuning(spec: ExperimentSpec) -> ExperimentSpec | None:
     request = spec.tune
     if request is None:
         return None
+    try:
+        return _plan_tuning(spec, request)
+    except InvalidConfigError as error:
+        raise InvalidConfigError(f"tune: {error}") from None
+
+
+def _plan_tuning(spec: ExperimentSpec, request: TuneRequest) -> ExperimentSpec:
     configs = list({run.label: run for run in spec.runs}.values())
     rates = request.learning_rates
     if len(rates) < 2 or len({name_tuned("", rate) for rate in rates}) < len(rates):
-        raise InvalidConfigError("tune.learning_rate must list two different learning rates or more.")
+        raise InvalidConfigError("learning_rate must list two different learning rates or more.")
     if len({replace(config, learning_rate=rates[0], label="") for config in configs}) < len(configs):
         raise InvalidConfigError(
-            "Two configurations are the same but for learning_rate, which tune chooses; leave it out."
+            "Two configurations are the same but for learning_rate, which is chosen; leave it out."
         )
     if any(config.validation_size == 0 for config in configs):
         raise InvalidConfigError(
-            "tune chooses learning rates on held-out training images; let validation_size be above 0."
+            "Learning rates are chosen on held-out training images; let validation_size be above 0."
         )
     check_counts(num_configs=len(configs) * len(rates), num_seeds=request.num_seeds)
-    first_seed = max(FIRST_SEED, 1 + max(run.seed for run in spec.runs))
+    if any(run.seed >= FIRST_SEED for run in spec.runs):
+        raise InvalidConfigError(f"Seeds from {FIRST_SEED:,} on are kept for tuning; give lower ones.")
     return ExperimentSpec(
         name=f"Learning rates for: {spec.name}",
         dataset=spec.dataset,
@@ -88,7 +98,7 @@ def plan_tuning(spec: ExperimentSpec) -> ExperimentSpec | None:
                 label=name_tuned(config.label, rate),
                 learning_rate=rate,
                 epochs=request.epochs,
-                seed=first_seed + number,
+                seed=FIRST_SEED + number,
             )
             for config in configs
             for rate in rates
@@ -117,7 +127,8 @@ def choose_rates(tuning: Tuning, *, labels: Sequence[str], accuracies: Mapping[s
             )
             for rate in sorted(tuning.learning_rates)
         ]
-        whole = [point for point in tried if len(point.accuracies) == tuning.num_seeds]
-        best = max(whole, key=lambda point: sum(point.accuracies), default=None)
+        # There are more where seeds were added to the experiment that tries them.
+        whole = [point for point in tried if len(point.accuracies) >= tuning.num_seeds]
+        best = max(whole, key=lambda point: fmean(point.accuracies), default=None)
         points += [replace(point, is_chosen=point is best) for point in tried]
     return replace(tuning, points=points)

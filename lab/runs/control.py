@@ -16,7 +16,7 @@ from lab.errors import IdempotencyConflictError
 from lab.experiments.planning import ExperimentSpec
 from lab.experiments.tuning import Tuning, plan_tuning
 from lab.queue.job_queue import JobQueue
-from lab.runs.locks import lock_runs
+from lab.runs.locks import lock_experiment, lock_runs
 from lab.runs.queueing import queue_in_bundles
 from lab.runs.records import find_experiment
 
@@ -85,7 +85,7 @@ def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
     Raises:
         NotFoundError: there is no such experiment.
     """
-    find_experiment(session, experiment_id).is_settling = False
+    lock_experiment(session, experiment_id).is_settling = False
     runs = lock_runs(session, Run.experiment_id == experiment_id)
     for run in runs:
         run.is_waiting = False

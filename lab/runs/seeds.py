@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from lab.database.tables import UNFINISHED, Experiment, Run
+from lab.database.tables import UNFINISHED, EpochMetric, Experiment, Run
 from lab.errors import InvalidConfigError
 from lab.experiments.configs import RunConfig
 from lab.experiments.looks import Look, add_look, plan_looks
@@ -17,7 +17,7 @@ from lab.experiments.planning import check_counts
 from lab.queue.job_queue import JobQueue
 from lab.runs.locks import lock_experiment
 from lab.runs.queueing import queue_in_bundles
-from lab.runs.records import read_looks
+from lab.runs.records import read_looks, read_tuning
 from lab.statistics.paired import MIN_SEEDS
 
 MAX_SETTLED_CONFIGS = 100
@@ -71,6 +71,11 @@ def add_seeds_until_settled(session: Session, queue: JobQueue, experiment_id: in
     # Refused now, if the last seed would be too high.
     replace(plan.configs[0], seed=max(plan.seeds) + most - plan.num_seeds)
     looks = plan_looks(plan.looks, num_seeds_before=plan.num_seeds, most_seeds=most, is_seen=plan.is_seen)
+    if not any(look.is_planned for look in looks):
+        raise InvalidConfigError(
+            "So many looks were taken before that what is left of the level could find nothing; submit a new "
+            "experiment."
+        )
     plan.experiment.is_settling = True
     _write_looks(plan.experiment, looks)
     next_seeds = min(look.num_seeds for look in looks if look.is_planned and look.num_seeds >= plan.num_seeds)
@@ -125,14 +130,33 @@ def _read_plan(session: Session, experiment_id: int) -> _Plan:
     experiment = lock_experiment(session, experiment_id)
     runs = session.scalars(sa.select(Run).where(Run.experiment_id == experiment_id).order_by(Run.id)).all()
     planned = [RunConfig.from_json(run.config) for run in runs]
+    configs = {config.label: config for config in planned}
+    tuning = read_tuning(experiment)
+    if tuning is not None and tuning.points:
+        # One without a rate could not be trained with any.
+        rates = tuning.rates
+        configs = {
+            label: replace(config, learning_rate=rates[label])
+            for label, config in configs.items()
+            if label in rates
+        }
     return _Plan(
         experiment=experiment,
-        configs=list({config.label: config for config in planned}.values()),
+        configs=list(configs.values()),
         seeds={config.seed for config in planned},
         looks=read_looks(experiment),
-        is_seen=any(run.finished_at is not None for run in runs),
-        is_waiting=any(run.is_waiting for run in runs),
+        is_seen=_count_seen_seeds(session, experiment_id) >= MIN_SEEDS,
+        is_waiting=tuning is not None and not tuning.points,
     )
+
+
+def _count_seen_seeds(session: Session, experiment_id: int) -> int:
+    """The number of seeds of which any result can be seen."""
+    query = sa.select(Run.config["seed"].as_integer()).where(
+        Run.experiment_id == experiment_id,
+        sa.select(EpochMetric.run_id).where(EpochMetric.run_id == Run.id).exists(),
+    )
+    return len(set(session.scalars(query)))
 
 
 def _write_looks(experiment: Experiment, looks: Sequence[Look]) -> None:

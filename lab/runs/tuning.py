@@ -8,7 +8,7 @@ from lab.experiments.tuning import Tuning, choose_rates
 from lab.queue.job_queue import JobQueue
 from lab.runs.locks import lock_experiment, lock_runs
 from lab.runs.queueing import queue_in_bundles
-from lab.runs.records import list_completed_runs, read_tuning
+from lab.runs.records import find_experiment, list_completed_runs, read_tuning
 
 
 def list_waiting(session: Session) -> list[int]:
@@ -26,10 +26,13 @@ def start_tuned_runs(session: Session, queue: JobQueue, experiment_id: int) -> N
     Raises:
         NotFoundError: there is no such experiment.
     """
+    # Looked at without a lock first: this is asked again and again while the tuning goes on.
+    tuning = read_tuning(find_experiment(session, experiment_id))
+    if tuning is None or _is_under_way(session, tuning):
+        return
     experiment = lock_experiment(session, experiment_id)
-    tuning = read_tuning(experiment)
     waiting = lock_runs(session, Run.experiment_id == experiment_id, Run.is_waiting.is_(True))
-    if not waiting or tuning is None or _is_under_way(session, tuning):
+    if not waiting:
         return
     tuned = _choose(session, tuning, labels=list(dict.fromkeys(run.config["label"] for run in waiting)))
     experiment.tuning = tuned.to_json()

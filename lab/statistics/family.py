@@ -16,6 +16,9 @@ from lab.statistics.paired import LEVEL, MIN_SEEDS, list_signs
 
 MAX_EXACT_SEEDS = 12
 NUM_SIGNS = 8_192
+LEAST_P = 1 / NUM_SIGNS
+"""The smallest adjusted p where signs are drawn."""
+
 NUM_DRAWS = 4_000
 # Numbers held at once.
 MOST_AT_ONCE = 2**22
@@ -31,7 +34,6 @@ class JudgedDifference:
 
     p_adjusted: float
     interval_t: float | None
-    equivalence_t: float | None
     step_t: float | None
 
 
@@ -41,14 +43,12 @@ class JudgedFamily:
 
     ``p_adjusted`` (K,): the chance, were there no differences, that any of those not found so far looks as
     clear. ``interval_t`` (K,): the intervals mean ± interval_t·sd/√n hold for all K at once, with confidence
-    1 − level. ``equivalence_t`` (K,): the same factor for two one-sided tests of each difference that was not
-    found, at the level for them all. ``step_t`` (K,): the |t| that a difference not found would have needed.
-    The three are None where nothing varies.
+    1 − level. ``step_t`` (K,): the |t| that a difference not found would have needed; None where all were
+    found. Both are None where nothing varies.
     """
 
     p_adjusted: NDArray[np.float64]
     interval_t: NDArray[np.float64] | None
-    equivalence_t: NDArray[np.float64] | None
     step_t: NDArray[np.float64] | None
 
     def pick(self, place: int) -> JudgedDifference:
@@ -56,7 +56,6 @@ class JudgedFamily:
         return JudgedDifference(
             p_adjusted=float(self.p_adjusted[place]),
             interval_t=None if self.interval_t is None else float(self.interval_t[place]),
-            equivalence_t=None if self.equivalence_t is None else float(self.equivalence_t[place]),
             step_t=None if self.step_t is None else float(self.step_t[place]),
         )
 
@@ -78,7 +77,7 @@ def judge_family(
     is_judged = (~np.isnan(differences)).sum(axis=1) >= MIN_SEEDS
     p_adjusted = np.ones(len(differences))
     if not is_judged.any():
-        return JudgedFamily(p_adjusted=p_adjusted, interval_t=None, equivalence_t=None, step_t=None)
+        return JudgedFamily(p_adjusted=p_adjusted, interval_t=None, step_t=None)
     judged = differences[is_judged]
     scales = _find_scales(groups, num_rows=len(differences), num_seeds=differences.shape[1])
     p_adjusted[is_judged] = _find_step_down_p(judged, scales[is_judged])
@@ -87,7 +86,6 @@ def judge_family(
     return JudgedFamily(
         p_adjusted=p_adjusted,
         interval_t=_scale_quantile(every, 1 - level, scales),
-        equivalence_t=_scale_quantile(unfound, 1 - 2 * level, scales),
         step_t=_scale_quantile(unfound, 1 - level, scales),
     )
 

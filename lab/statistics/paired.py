@@ -134,17 +134,18 @@ def find_detectable_effect(num_seeds: int, critical_t: float, level: float = LEV
 
 
 def count_seeds_to_settle(
-    found: PairedDifference, *, step_t: float, equivalence_t: float, margin: float
+    found: PairedDifference, *, step_t: float, interval_t: float, margin: float
 ) -> int | None:
     """Count the seeds, up to ``MOST_SEEDS``, that settle a difference if it and its spread stay as they are.
 
     Settled means found, at the quantile of t that ``step_t`` is, or within ``margin``, at that of
-    ``equivalence_t``. None where so many do not.
+    ``interval_t``, each at half of its level: that of a further look, which nobody planned. None where so
+    many do not.
     """
     if not found.sd:
         return None
     seeds = np.arange(found.num_seeds + 1, MOST_SEEDS + 1)
-    tails = [stats.t.sf(t, found.num_seeds - 1) for t in (step_t, equivalence_t)]
+    tails = [stats.t.sf(t, found.num_seeds - 1) / 2 for t in (step_t, interval_t)]
     to_find, to_bound = (stats.t.isf(tail, seeds - 1) * found.sd / np.sqrt(seeds) for tail in tails)
     size = abs(found.difference)
     is_settled = (size > to_find) | (size + to_bound <= margin)

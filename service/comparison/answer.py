@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.experiments.factors import find_differing
-from lab.statistics.paired import LEVEL
+from lab.statistics.paired import LEVEL, MIN_SEEDS
 from service.comparison.disagreement import CorrectBySeed
 from service.comparison.effects import ask_factors
 from service.comparison.pairs import MAX_PAIRS, ask_pair, list_pairs, view_pair
@@ -25,10 +25,13 @@ class Answer:
     pairs: list[PairOut]
     factors: FactorsOut | None
 
-    @property
-    def is_settled(self) -> bool:
-        """Whether more seeds would settle no pair: one that cannot be concluded lacks runs that failed."""
-        return all(pair.outcome != "no_difference_found" for pair in self.pairs)
+    def can_settle_more(self, num_more_seeds: int) -> bool:
+        """Whether so many more seeds could settle a pair; one may lack too many runs, which failed."""
+        return any(
+            pair.outcome == "no_difference_found"
+            or (pair.outcome == "cannot_conclude" and pair.num_seeds + num_more_seeds >= MIN_SEEDS)
+            for pair in self.pairs
+        )
 
 
 def choose_margin(test_size: int) -> float:

@@ -29,19 +29,18 @@ USUAL_ACCURACY = 0.99
 METHOD = {
     "pairing": "Differences are taken within a seed, which fixes initial weights, order and rotations alike.",
     "family": "Everything in this answer, pairs, averages, effects and interactions, is judged together: the "
-    "chance of any false “is better” is 5 % at most where the seeds’ vectors of differences are symmetric "
-    "about their means.",
+    "chance of any false “is better” is the answer's level at most, where the seeds’ vectors of differences "
+    "are symmetric about their means. The level is 5 %, and less for a further look.",
     "p_value": "Two-sided sign-flip test on the mean difference, up to 16 seeds by all assignments: exact "
     "for two configurations that are alike, and wherever differences are symmetric about 0. Not adjusted.",
     "p_adjusted": "Step-down max-T: signs of whole seeds are flipped for all differences together, and each "
     "is measured by its own t (Westfall & Young 1993, Romano & Wolf 2005). Averages have half of the "
-    "chance of a false difference, all others the other half.",
+    "level by Bonferroni's weights, all others the other half.",
     "p_holm": "Holm's adjustment of p_value; it needs no joint symmetry and decides nothing.",
     "ci": "95 % Student's t interval of this difference alone.",
-    "simultaneous": "95 % intervals mean ± c·sd/√n that hold for all differences of the answer at once; c is "
-    "simulated from normal seeds with the covariance of those seen.",
-    "practically_same": "Two one-sided tests of each difference against the margin, at 5 % for all that were "
-    "not found.",
+    "simultaneous": "Intervals mean ± c·sd/√n that hold for all differences of the answer at once, with "
+    "confidence 1 − level; c is simulated from normal seeds with the covariance of those seen.",
+    "practically_same": "The simultaneous interval lies within the margin.",
     "effect_size": "Hedges' g_z: mean / sd of the differences, corrected for small samples.",
     "detectable_difference": "What these seeds find four times in five at the step of the procedure where "
     "the pair stands, by simulation; the range is that of the spread's 95 % interval.",
@@ -50,7 +49,7 @@ METHOD = {
     "seeds and images are two crossed random samples (variance components; t with Satterthwaite's degrees of "
     "freedom). No verdict rests on it; where it contradicts one, a caution says so.",
     "mcnemar": "Exact, for each seed by itself: about the two networks trained, not about other seeds.",
-    "verdict": "Better where p_adjusted is at most 0.05; nothing is concluded from fewer than 6 seeds. "
+    "verdict": "Better where p_adjusted is at most the level; nothing is concluded from fewer than 6 seeds. "
     "“Usually ahead” replaces “better” where one spreads over 3 times as much as the other, or one seed "
     "brings more than half of the sum of squared differences.",
 }

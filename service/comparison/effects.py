@@ -81,7 +81,7 @@ def ask_factors(scores: Scores) -> FactorQuestions | None:
         effects=effects,
         averages=[group for group in group_by_levels(effects).values() if len(group) > 1],
         interactions=interactions,
-        warnings=[*_note_coupled(coupled), *warnings],
+        warnings=[*_note_tuned(scores), *_note_coupled(coupled), *warnings],
     )
 
 
@@ -99,6 +99,15 @@ def _note_coupled(coupled: dict[str, list[str]]) -> list[str]:
         f"{join_words(others).capitalize()} always changed together with {name}: what is said of {name} is "
         "said of them together."
         for name, others in coupled.items()
+    ]
+
+
+def _note_tuned(scores: Scores) -> list[str]:
+    if not scores.is_tuned:
+        return []
+    return [
+        "Each configuration has a learning rate of its own, tuned for it: what is said of a level is said of "
+        "the level at that rate."
     ]
 
 

@@ -17,9 +17,10 @@ def describe_looks(experiment: ExperimentRecord) -> str | None:
         sentences.append(f"Looks were planned with {join_words(planned)} seeds, until every pair is settled.")
     if earlier:
         sentences.append(f"Looked at before with {join_words(earlier)} seeds.")
+    together = 100 * sum_levels(looks)
     sentences.append(
-        f"This look is judged at {experiment.level:.2%}; over all looks the chance of any false difference "
-        f"is at most {sum_levels(looks):.2%}."
+        f"This look is judged at {100 * experiment.level:.2f} %; over all looks the chance of any false "
+        f"difference is at most {together:.2f} %."
     )
     if planned and not experiment.is_settling and len(looks) > len(taken):
         sentences.append("No more seeds are added, so that the looks left are not taken.")

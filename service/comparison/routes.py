@@ -35,8 +35,8 @@ def show_comparison(
 
     Differences are fractions (0.01 is one point), a's accuracy minus b's. Only seeds that both configurations
     have completed count. All that the answer asserts is judged together: a verdict says better only where
-    `p_adjusted` is at most 0.05; below six seeds it is always `cannot_conclude`. Name a `reference` before
-    looking at the figures: fewer pairs leave more power.
+    `p_adjusted` is at most `level`, 0.05 at a first look; below six seeds it is always `cannot_conclude`.
+    Name a `reference` before looking at the figures: fewer pairs leave more power.
     """
     return compare_experiment(
         session, test_images, experiment, metric=metric, reference=reference, margin=margin

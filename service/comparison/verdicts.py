@@ -188,8 +188,7 @@ class _Judge:
             claims = self.question.cautious_claims if is_cautious else self.question.claims
             size = f"{format_points(found.difference)} ± {format_points(half)} points"
             return self.question.outcomes[side], f"{claims[side]} by {size}", None
-        tested = self._find_half_width(found, self.judged.equivalence_t) or 0.0
-        if abs(found.difference) + tested <= self.margin:
+        if abs(found.difference) + half <= self.margin:
             words = f"practically the same: the difference is within {format_points(self.margin)} points"
             return "practically_same", words, None
         return "no_difference_found", f"no difference found; {self._describe_reach(found, half)}", None
@@ -206,17 +205,19 @@ class _Judge:
         )
 
     def _count_seeds_to_settle(self, found: PairedDifference) -> int | None:
-        if not found.sd or self.judged.step_t is None or self.judged.equivalence_t is None:
+        if not found.sd or self.judged.step_t is None or self.judged.interval_t is None:
             return None
         needed = count_seeds_to_settle(
-            found, step_t=self.judged.step_t, equivalence_t=self.judged.equivalence_t, margin=self.margin
+            found, step_t=self.judged.step_t, interval_t=self.judged.interval_t, margin=self.margin
         )
         return None if needed is None else needed - found.num_seeds
 
     def _find_half_width(self, found: PairedDifference, critical_t: float | None) -> float | None:
+        if found.sd is None or found.num_seeds < MIN_SEEDS:
+            return None
         if found.sd == 0:
             return 0.0
-        if found.sd is None or critical_t is None or found.num_seeds < MIN_SEEDS:
+        if critical_t is None:
             return None
         return critical_t * found.sd / sqrt(found.num_seeds)
 

@@ -86,7 +86,8 @@ async def stream_events(
 
 
 def _tell_experiment(stream: Stream, snapshot: Snapshot) -> ServerSentEvent:
-    # Runs that were added come last.
+    # Runs that were added come last; a snapshot half a second old may lack them.
+    del stream.epochs_sent[len(snapshot.experiment.runs) :]
     stream.epochs_sent += [0] * (len(snapshot.experiment.runs) - len(stream.epochs_sent))
     stream.version_sent = max(snapshot.versions, default=0)
     stream.summary_sent = _summarize(snapshot)

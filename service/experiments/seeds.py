@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictInt, model_validator
 
 from lab.experiments.planning import MAX_RUNS
 from lab.runs.records import read_experiment
@@ -11,28 +11,34 @@ from lab.runs.seeds import add_seeds, add_seeds_until_settled
 from service.dependencies import ResourcesDep, RowId, SessionDep, StrictModel
 from service.experiments.responses import ExperimentOut, view_experiment
 
+MOST_SEEDS = 24
+
 router = APIRouter(prefix="/experiments/{experiment_id}", tags=["experiments"])
 
 
-class AddIn(StrictModel):
-    """A number of seeds to add."""
+class SeedsIn(StrictModel):
+    """The seeds to add: a number of them, or until every pair is settled."""
 
-    add: StrictInt = Field(ge=1, le=MAX_RUNS, description="How many more seeds for every configuration.")
-
-
-class UntilIn(StrictModel):
-    """Seeds to add until every pair is settled."""
-
-    until: Literal["settled"]
-    max: StrictInt = Field(
-        24, le=MAX_RUNS, description="The most seeds that each configuration may have in the end."
+    add: StrictInt | None = Field(
+        None, ge=1, le=MAX_RUNS, description="How many more seeds for every configuration."
     )
+    until: Literal["settled"] | None = None
+    max: StrictInt | None = Field(
+        None,
+        le=MAX_RUNS,
+        description="With until: the most seeds of each configuration in the end; 24 if not given.",
+    )
+
+    @model_validator(mode="after")
+    def check_choice(self) -> "SeedsIn":
+        """Refuse both and neither."""
+        if (self.add is None) == (self.until is None) or (self.add is not None and self.max is not None):
+            raise ValueError('give {"add": n}, or {"until": "settled", "max": n}')
+        return self
 
 
 @router.post("/seeds", status_code=202)
-def add(
-    experiment_id: RowId, body: AddIn | UntilIn, resources: ResourcesDep, session: SessionDep
-) -> ExperimentOut:
+def add(experiment_id: RowId, body: SeedsIn, resources: ResourcesDep, session: SessionDep) -> ExperimentOut:
     """Train every configuration with more seeds, the next after the highest.
 
     `{"add": 4}` adds four; a resent request adds again. Where six seeds or more could already be seen, this
@@ -45,8 +51,8 @@ def add(
     Either way, looking again until something shows does not find what is not there; the comparison says at
     which level it judges.
     """
-    if isinstance(body, AddIn):
+    if body.add is not None:
         add_seeds(session, resources.queue, experiment_id, number=body.add)
     else:
-        add_seeds_until_settled(session, resources.queue, experiment_id, most=body.max)
+        add_seeds_until_settled(session, resources.queue, experiment_id, most=body.max or MOST_SEEDS)
     return view_experiment(read_experiment(session, experiment_id))

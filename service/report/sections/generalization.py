@@ -83,10 +83,12 @@ def write_generalization(material: Material, comparison: ComparisonOut) -> list[
     findings = judge(questions, margin=comparison.margin, level=material.experiment.level)
     of_penalties, of_pairs = findings[: len(penalties)], findings[len(penalties) :]
     leads = [find_lead(comparison, *pair.labels[0]) for pair in pairs]
+    is_tuned = material.experiment.tuning is not None
+    equal = "each at its own learning rate, all else equal" if is_tuned else "all else equal"
     words = [
         "If penalties make the network generalize better, the gap should be lower with one, and test "
-        f"accuracy higher. Over {count_words(len(pairs), 'pair')} with and without a penalty, all else "
-        f"equal, the gap is {_count(_turn(of_pairs), 'lower', 'higher')}; test accuracy is "
+        f"accuracy higher. Over {count_words(len(pairs), 'pair')} with and without a penalty, {equal}, "
+        f"the gap is {_count(_turn(of_pairs), 'lower', 'higher')}; test accuracy is "
         f"{_count([lead.outcome for lead in leads], 'higher', 'lower')}.",
         *(
             f"{contrast.name}: lower by {write_difference(finding, unit=' points')}; {finding.verdict}."

@@ -20,7 +20,6 @@ REFERENCES = (
     "covariate shift. ICML.",
     "LeCun, Bottou, Bengio & Haffner (1998). Gradient-based learning applied to document recognition. "
     "Proceedings of the IEEE 86. (MNIST.)",
-    "Owen (2007). The pigeonhole bootstrap. Annals of Applied Statistics 1. (Crossed samples.)",
     "Romano & Wolf (2005). Exact and approximate stepdown methods for multiple hypothesis testing. JASA 100.",
     "Satterthwaite (1946). An approximate distribution of estimates of variance components. Biometrics "
     "Bulletin 2. (Other test images.)",

@@ -185,23 +185,23 @@ class TestSeedsToSettle:
     def test_are_the_fewest_that_would_do(self) -> None:
         found = describe_differences(np.array([0.0, 0.2, 0.1, 0.1, -0.1, 0.3]))
         assert found.sd is not None
-        needed = count_seeds_to_settle(found, step_t=2.571, equivalence_t=2.571, margin=0.01)
+        needed = count_seeds_to_settle(found, step_t=2.571, interval_t=2.571, margin=0.01)
 
         assert needed is not None
 
         def find_half(num_seeds: int) -> float:
-            return float(stats.t.ppf(0.975, num_seeds - 1)) * (found.sd or 0) / math.sqrt(num_seeds)
+            return float(stats.t.ppf(1 - 0.025 / 2, num_seeds - 1)) * (found.sd or 0) / math.sqrt(num_seeds)
 
         assert find_half(needed) < found.difference <= find_half(needed - 1)
 
     def test_may_show_that_the_difference_is_within_the_margin(self) -> None:
         found = describe_differences(np.array([0.1, -0.1, 0.1, -0.1, 0.1, -0.1]))
 
-        wide = count_seeds_to_settle(found, step_t=2.571, equivalence_t=2.015, margin=0.05)
+        wide = count_seeds_to_settle(found, step_t=2.571, interval_t=2.571, margin=0.05)
         assert wide is not None
-        half = float(stats.t.ppf(0.95, wide - 1)) * (found.sd or 0) / math.sqrt(wide)
+        half = float(stats.t.ppf(1 - 0.025 / 2, wide - 1)) * (found.sd or 0) / math.sqrt(wide)
         assert half == pytest.approx(0.05, rel=0.05)
-        assert count_seeds_to_settle(found, step_t=2.571, equivalence_t=2.015, margin=1e-4) is None
+        assert count_seeds_to_settle(found, step_t=2.571, interval_t=2.571, margin=1e-4) is None
 
 
 class TestMcNemar:

@@ -58,8 +58,8 @@ def test_a_look_that_was_not_planned_is_judged_at_half_the_level(client: TestCli
     assert [(look["num_seeds"], look["level"]) for look in answer["looks"]] == [(6, 0.05), (7, 0.025)]
     assert answer["pairs"][0]["outcome"] == "b_better"
     assert any(
-        "Looked at before with 6 seeds. This look is judged at 2.50%; over all looks the chance of any false "
-        "difference is at most 7.50%." in warning
+        "Looked at before with 6 seeds. This look is judged at 2.50 %; over all looks the chance of any "
+        "false difference is at most 7.50 %." in warning
         for warning in answer["warnings"]
     )
 
@@ -107,7 +107,9 @@ def test_the_report_repeats_all_seeds(client: TestClient) -> None:
         ({"until": "settled", "max": 5}, 422, "max is 5; it must be at least 6"),
         ({"until": "settled", "max": 501}, 422, "2 configurations × 501 seeds are 1002 runs"),
         ({"until": "significant"}, 422, "settled"),
-        ({"until": "settled", "add": 4}, 422, "add"),
+        ({"until": "settled", "add": 4}, 422, 'give {"add": n}, or {"until": "settled", "max": n}'),
+        ({"add": 4, "max": 9}, 422, 'give {"add": n}'),
+        ({"until": "settled", "max": "9"}, 422, "max: Input should be a valid integer"),
     ],
 )
 def test_refuses_what_cannot_be(client: TestClient, body: dict[str, Any], status: int, words: str) -> None:

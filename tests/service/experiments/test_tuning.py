@@ -179,3 +179,28 @@ def test_a_configuration_that_never_trains_fails_alone(client: TestClient, app: 
 
     statuses = {(run["label"], run["status"]) for run in read(client, experiment_id)["runs"]}
     assert statuses == {("batch", "queued"), ("group", "failed")}
+
+
+def test_seeds_added_later_have_the_chosen_rates(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, **BODY)
+    client.post(f"/experiments/{experiment_id}/cancel").raise_for_status()
+    client.post(f"/experiments/{experiment_id}/seeds", json={"add": 6}).raise_for_status()
+    waiting = read(client, experiment_id)["runs"][12:]
+
+    tune(client, app, experiment_id)
+    client.post(f"/experiments/{experiment_id}/seeds", json={"add": 1}).raise_for_status()
+
+    assert {run["status"] for run in waiting} == {"queued"}
+    rates = {
+        (run["label"], run["recipe"]["learning_rate"]) for run in read(client, experiment_id)["runs"][12:]
+    }
+    assert rates == {("batch", 0.08), ("group", 0.02)}
+
+
+def test_seeds_added_to_the_tuning_do_no_harm(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, **BODY)
+    client.post(f"/experiments/{experiment_id + 1}/seeds", json={"add": 1}).raise_for_status()
+
+    tune(client, app, experiment_id)
+
+    assert {run["recipe"]["learning_rate"] for run in read(client, experiment_id)["runs"]} == {0.02, 0.08}

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from lab.database.tables import Run, now
 from lab.experiments.configs import RunConfig
+from lab.runs.seeds import take_next_look
 from service.caretaker import take_care
 from tests.service.finished_runs import finish_runs, submit
 
@@ -56,8 +57,8 @@ def test_stops_at_the_first_look_that_settles_everything(client: TestClient, app
     assert [look["num_seeds"] for look in answer["looks"]] == [6, 10, 16, 24]
     assert any(
         "Looks were planned with 6, 10, 16 and 24 seeds, until every pair is settled. This look is judged at "
-        "3.12%; over all looks the chance of any false difference is at most 5.00%. No more seeds are added, "
-        "so that the looks left are not taken." in warning
+        "3.12 %; over all looks the chance of any false difference is at most 5.00 %. No more seeds are "
+        "added, so that the looks left are not taken." in warning
         for warning in answer["warnings"]
     )
 
@@ -124,19 +125,55 @@ def test_seeds_added_by_hand_end_the_plan(client: TestClient, app: FastAPI) -> N
     assert client.get(f"/experiments/{experiment_id}").json()["num_runs"] == 14
 
 
-def test_a_configuration_that_fails_is_not_tried_forever(client: TestClient, app: FastAPI) -> None:
+def test_a_configuration_of_which_too_few_seeds_hold_ends_it(client: TestClient, app: FastAPI) -> None:
     experiment_id = submit(client, configs=CONFIGS, seeds=6)
-    start(client, experiment_id, most=12)
-    fail_group(app, experiment_id)
+    start(client, experiment_id, most=8)
+    fail_group(app, experiment_id, number=3)
 
     finish_all(app, experiment_id, cross)
 
     experiment = client.get(f"/experiments/{experiment_id}").json()
-    assert (experiment["status"], experiment["is_settling"], experiment["num_runs"]) == ("failed", False, 12)
+    assert (experiment["is_settling"], experiment["num_runs"]) == (False, 12)
 
 
-def fail_group(app: FastAPI, experiment_id: int) -> None:
-    """Let one run of group normalization fail, which leaves fewer than six pairs of seeds."""
+def test_a_run_that_fails_does_not_end_it(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, configs=CONFIGS, seeds=6)
+    start(client, experiment_id, most=8)
+    fail_group(app, experiment_id, number=1)
+
+    finish_all(app, experiment_id, cross)
+
+    experiment = client.get(f"/experiments/{experiment_id}").json()
+    assert (experiment["is_settling"], experiment["num_runs"]) == (True, 16)
+
+
+def test_two_services_take_a_look_once(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, configs=CONFIGS, seeds=6)
+    start(client, experiment_id, most=24)
+    finish_runs(app, experiment_id, cross)
+    resources = app.state.resources
+    for _ in range(2):
+        with resources.database.transaction() as session:
+            take_next_look(session, resources.queue, experiment_id, num_seeds=6, is_settled=False)
+
+    assert client.get(f"/experiments/{experiment_id}").json()["num_runs"] == 20
+
+
+def test_a_level_that_could_find_nothing_is_refused(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, configs=CONFIGS, seeds=6)
+    finish_runs(app, experiment_id, cross)
+    for _ in range(9):
+        client.post(f"/experiments/{experiment_id}/seeds", json={"add": 1}).raise_for_status()
+
+    answer = client.post(f"/experiments/{experiment_id}/seeds", json={"until": "settled", "max": 40})
+
+    assert answer.status_code == 422
+    assert "could find nothing" in answer.json()["detail"]
+
+
+def fail_group(app: FastAPI, experiment_id: int, *, number: int) -> None:
+    """Let the last runs of group normalization fail."""
     with app.state.resources.database.transaction() as session:
         runs = session.query(Run).where(Run.experiment_id == experiment_id).order_by(Run.id).all()
-        runs[-1].finished_at, runs[-1].error = now(), "diverged"
+        for run in runs[-number:]:
+            run.finished_at, run.error = now(), "diverged"
