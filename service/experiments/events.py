@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -31,6 +31,7 @@ class Stream:
     epochs_sent: list[int]
     version_sent: int = 0
     summary_sent: ExperimentSummary | None = None
+    warnings_sent: list[str] = field(default_factory=list)
 
 
 def open_stream(
@@ -62,16 +63,17 @@ async def stream_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow the experiment: server-sent events, resumed by `Last-Event-ID`.
 
-    First `experiment`, as `GET /experiments/{id}` gives it, and again when seeds are added; then, as they
-    happen, `epoch` (one epoch's figures), `run` (a run whose status or figures changed) and `summary` (the
-    experiment without its runs). `end` comes when no run will change any more, `deleted` when the experiment
-    is; then the stream is closed.
+    First `experiment`, as `GET /experiments/{id}` gives it, and again when seeds are added or its warnings
+    change; then, as they happen, `epoch` (one epoch's figures), `run` (a run whose status or figures changed)
+    and `summary` (the experiment without its runs). `end` comes when no run will change any more, `deleted`
+    when the experiment is; then the stream is closed.
     """
     snapshot = await feed.read(stream.experiment_id)
     if snapshot is not None:
         yield _tell_experiment(stream, snapshot)
     while snapshot is not None:
-        if len(snapshot.experiment.runs) > len(stream.epochs_sent):
+        has_more_runs = len(snapshot.experiment.runs) > len(stream.epochs_sent)
+        if has_more_runs or snapshot.experiment.warnings != stream.warnings_sent:
             yield _tell_experiment(stream, snapshot)
         async for event in _tell_changes(feed, stream, snapshot):
             yield event
@@ -91,6 +93,7 @@ def _tell_experiment(stream: Stream, snapshot: Snapshot) -> ServerSentEvent:
     stream.epochs_sent += [0] * (len(snapshot.experiment.runs) - len(stream.epochs_sent))
     stream.version_sent = max(snapshot.versions, default=0)
     stream.summary_sent = _summarize(snapshot)
+    stream.warnings_sent = snapshot.experiment.warnings
     return ServerSentEvent(
         event="experiment",
         data=snapshot.experiment,

@@ -187,6 +187,21 @@ def test_a_run_is_followed_paused_and_resumed(page: Page, lab: Processes, compla
     complaints.clear()
 
 
+def test_seeds_that_are_added_appear_by_themselves(page: Page, lab: Processes, complaints: list[str]) -> None:
+    experiment_id = submit(lab, LONG)
+    page.goto(f"/#/experiments/{experiment_id}")
+    added = page.get_by_text("seed 1", exact=True)
+    expect(page.get_by_text("seed 0", exact=True)).to_be_visible()
+    expect(added).to_have_count(0)
+
+    lab.client.post(f"/experiments/{experiment_id}/seeds", json={"add": 1}).raise_for_status()
+
+    expect(added).to_be_visible()
+    expect(page.locator(".title")).to_contain_text("2 runs")
+    lab.client.post(f"/experiments/{experiment_id}/cancel").raise_for_status()
+    assert complaints == []
+
+
 def test_cancelling_and_deleting_are_asked_for_twice(
     page: Page, lab: Processes, complaints: list[str]
 ) -> None:

@@ -29,13 +29,20 @@ const AGE_STEP_MS = 10_000;
 
 export function mount(main, { signal, parts: [id] }) {
   const trouble = el("div");
-  const over = new AbortController();
+  let over = new AbortController();
   let view = null;
+  let made = "";
   const live = new LiveExperiment(id, {
     signal,
     onChange: () => {
       if (live.isDeleted) return showDeleted();
-      if (view === null) {
+      const { runs, warnings: words } = live.experiment;
+      const wanted = JSON.stringify([runs.map((run) => run.id), words]);
+      // Made anew when seeds were added or learning rates chosen.
+      if (made !== wanted) {
+        over.abort();
+        over = new AbortController();
+        made = wanted;
         view = new ExperimentView(live, AbortSignal.any([signal, over.signal]));
         fill(main, trouble, ...view.parts);
         document.title = `${live.experiment.name} · ${NAME}`;
