@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -125,26 +126,18 @@ def test_seeds_added_by_hand_end_the_plan(client: TestClient, app: FastAPI) -> N
     assert client.get(f"/experiments/{experiment_id}").json()["num_runs"] == 14
 
 
-def test_a_configuration_of_which_too_few_seeds_hold_ends_it(client: TestClient, app: FastAPI) -> None:
+@pytest.mark.parametrize(("number", "goes_on"), [(1, True), (3, False)])
+def test_failed_runs_end_it_only_where_too_few_seeds_could_hold(
+    client: TestClient, app: FastAPI, number: int, goes_on: bool
+) -> None:
     experiment_id = submit(client, configs=CONFIGS, seeds=6)
     start(client, experiment_id, most=8)
-    fail_group(app, experiment_id, number=3)
+    fail_group(app, experiment_id, number=number)
 
     finish_all(app, experiment_id, cross)
 
     experiment = client.get(f"/experiments/{experiment_id}").json()
-    assert (experiment["is_settling"], experiment["num_runs"]) == (False, 12)
-
-
-def test_a_run_that_fails_does_not_end_it(client: TestClient, app: FastAPI) -> None:
-    experiment_id = submit(client, configs=CONFIGS, seeds=6)
-    start(client, experiment_id, most=8)
-    fail_group(app, experiment_id, number=1)
-
-    finish_all(app, experiment_id, cross)
-
-    experiment = client.get(f"/experiments/{experiment_id}").json()
-    assert (experiment["is_settling"], experiment["num_runs"]) == (True, 16)
+    assert (experiment["is_settling"], experiment["num_runs"]) == (goes_on, 16 if goes_on else 12)
 
 
 def test_two_services_take_a_look_once(client: TestClient, app: FastAPI) -> None:
