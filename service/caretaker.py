@@ -2,9 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
-
-from sqlalchemy.orm import Session
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from lab.datasets.load import DATASETS
 from lab.runs.records import read_experiment
@@ -47,20 +46,21 @@ class Caretaker:
 def take_care(resources: Resources) -> None:
     """Do what is due now; what fails is logged and tried again the next time."""
     for find, act in ((list_waiting, _start_tuned), (list_settling, _look)):
-        for experiment_id in _list_due(resources, find):
-            try:
+        due: list[int] = []
+        with _log_failure(), resources.database.transaction() as session:
+            due = find(session)
+        for experiment_id in due:
+            with _log_failure():
                 act(resources, experiment_id)
-            except Exception:
-                logger.exception("Experiment %d cannot be looked after now.", experiment_id)
 
 
-def _list_due(resources: Resources, find: Callable[[Session], list[int]]) -> list[int]:
+@contextmanager
+def _log_failure() -> Iterator[None]:
+    """Log whatever fails: one experiment that cannot be looked after must not end the thread for all."""
     try:
-        with resources.database.transaction() as session:
-            return find(session)
+        yield
     except Exception:
-        logger.exception("Experiments cannot be looked after now.")
-        return []
+        logger.exception("An experiment cannot be looked after now")
 
 
 def _start_tuned(resources: Resources, experiment_id: int) -> None:

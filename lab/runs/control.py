@@ -40,41 +40,27 @@ def submit_experiment(
         InvalidConfigError: its learning rates cannot be tuned so.
     """
     tuning_spec = plan_tuning(spec)
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    # One statement: of two simultaneous requests with one key, the second waits for the first.
-    experiment_id = session.scalar(
-        insert(Experiment)
-        .values(
-            name=spec.name,
-            dataset=spec.dataset,
-            preset=spec.preset,
-            request=request,
-            priority=spec.priority,
-            idempotency_key=idempotency_key,
-        )
-        .on_conflict_do_nothing(index_elements=[Experiment.idempotency_key])
-        .returning(Experiment.id)
-    )
+    experiment_id = _write_experiment(session, spec, request=request, idempotency_key=idempotency_key)
     if experiment_id is None:
         return _find_submitted(session, str(idempotency_key), request)
-    experiment = session.get_one(Experiment, experiment_id)
     runs = [
-        Run(experiment_id=experiment.id, config=config.to_json(), is_waiting=tuning_spec is not None)
+        Run(experiment_id=experiment_id, config=config.to_json(), is_waiting=tuning_spec is not None)
         for config in spec.runs
     ]
     session.add_all(runs)
     session.flush()
-    if spec.tune is None or tuning_spec is None:
+    if tuning_spec is None:
         queue_in_bundles(session, queue, runs)
-    else:
-        tuning = Tuning(
-            experiment_id=submit_experiment(session, queue, spec=tuning_spec, request=request),
-            learning_rates=list(spec.tune.learning_rates),
-            num_seeds=spec.tune.num_seeds,
-            epochs=spec.tune.epochs,
-        )
-        experiment.tuning = tuning.to_json()
-    return experiment.id
+        return experiment_id
+    assert spec.tune is not None
+    tuning = Tuning(
+        experiment_id=submit_experiment(session, queue, spec=tuning_spec, request=request),
+        learning_rates=list(spec.tune.learning_rates),
+        num_seeds=spec.tune.num_seeds,
+        epochs=spec.tune.epochs,
+    )
+    session.get_one(Experiment, experiment_id).tuning = tuning.to_json()
+    return experiment_id
 
 
 def cancel_experiment(session: Session, experiment_id: int) -> list[str]:
@@ -138,6 +124,27 @@ def delete_experiment(session: Session, experiment_id: int) -> list[str]:
     withdrawn = [job_id for job_id in job_ids if job_id is not None]
     session.execute(sa.delete(Experiment).where(Experiment.id == experiment.id))
     return withdrawn
+
+
+def _write_experiment(
+    session: Session, spec: ExperimentSpec, *, request: dict[str, Any], idempotency_key: str | None
+) -> int | None:
+    """Write the experiment's row and give its id; None if the key has been used."""
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    # One statement: of two simultaneous requests with one key, the second waits for the first.
+    return session.scalar(
+        insert(Experiment)
+        .values(
+            name=spec.name,
+            dataset=spec.dataset,
+            preset=spec.preset,
+            request=request,
+            priority=spec.priority,
+            idempotency_key=idempotency_key,
+        )
+        .on_conflict_do_nothing(index_elements=[Experiment.idempotency_key])
+        .returning(Experiment.id)
+    )
 
 
 def _take_from_jobs(runs: list[Run], *, is_paused: bool) -> list[str]:

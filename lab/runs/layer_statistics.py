@@ -18,7 +18,7 @@ def read_layer_statistics(session: Session, run_ids: Sequence[int]) -> dict[int,
         .where(LayerStatistic.run_id.in_(run_ids))
         .order_by(LayerStatistic.run_id, LayerStatistic.step, LayerStatistic.layer)
     )
+    names = [column.key for column in columns][1:]
     for run_id, *values in session.execute(query):
-        names = [column.key for column in columns][1:]
         statistics[run_id].append(LayerStatistics(**dict(zip(names, values, strict=True))))
     return statistics

@@ -92,6 +92,11 @@ class ExperimentRecord:
     runs: list[RunRecord]
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether each configuration's learning rate is tuned for it."""
+        return self.tuning is not None
+
+    @property
     def num_seeds(self) -> int:
         """The number of seeds of its configurations, trained or not."""
         return len({run.config.seed for run in self.runs})

@@ -31,7 +31,8 @@ def add_seeds(session: Session, queue: JobQueue, experiment_id: int, *, number: 
 
     Raises:
         NotFoundError: there is no such experiment.
-        InvalidConfigError: the experiment would have too many runs, or too high a seed.
+        InvalidConfigError: the experiment would have too many runs or too high a seed, or its tuning found no
+            learning rate.
     """
     plan = _read_plan(session, experiment_id)
     looks = add_look(
@@ -53,7 +54,8 @@ def add_seeds_until_settled(session: Session, queue: JobQueue, experiment_id: in
     Raises:
         NotFoundError: there is no such experiment.
         InvalidConfigError: ``most`` is fewer than the six that can settle anything or no more than there are,
-            or the experiment has too many configurations, or would have too many runs or too high a seed.
+            or the experiment has too many configurations, or would have too many runs or too high a seed, or
+            its tuning found no learning rate.
     """
     plan = _read_plan(session, experiment_id)
     if most < MIN_SEEDS or most <= plan.num_seeds:
@@ -140,6 +142,11 @@ def _read_plan(session: Session, experiment_id: int) -> _Plan:
             for label, config in configs.items()
             if label in rates
         }
+        if not configs:
+            raise InvalidConfigError(
+                f"No configuration has a learning rate: none was trained to the end in experiment "
+                f"{tuning.experiment_id}. Submit a new experiment."
+            )
     return _Plan(
         experiment=experiment,
         configs=list(configs.values()),

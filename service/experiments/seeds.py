@@ -1,4 +1,4 @@
-"""Add seeds to an experiment: a number of them, or until everything is settled."""
+"""Add seeds to an experiment: a number of them, or until every pair is settled."""
 
 from typing import Literal
 
@@ -54,5 +54,6 @@ def add(experiment_id: RowId, body: SeedsIn, resources: ResourcesDep, session: S
     if body.add is not None:
         add_seeds(session, resources.queue, experiment_id, number=body.add)
     else:
-        add_seeds_until_settled(session, resources.queue, experiment_id, most=body.max or MOST_SEEDS)
+        most = MOST_SEEDS if body.max is None else body.max
+        add_seeds_until_settled(session, resources.queue, experiment_id, most=most)
     return view_experiment(read_experiment(session, experiment_id))

@@ -105,6 +105,7 @@ def test_the_report_repeats_all_seeds(client: TestClient) -> None:
         ({"add": 2, "more": 1}, 422, "more"),
         ({"add": 500}, 422, "2 configurations × 502 seeds are 1004 runs"),
         ({"until": "settled", "max": 5}, 422, "max is 5; it must be at least 6"),
+        ({"until": "settled", "max": 0}, 422, "max is 0; it must be at least 6"),
         ({"until": "settled", "max": 501}, 422, "2 configurations × 501 seeds are 1002 runs"),
         ({"until": "significant"}, 422, "settled"),
         ({"until": "settled", "add": 4}, 422, 'give {"add": n}, or {"until": "settled", "max": n}'),

@@ -204,3 +204,14 @@ def test_seeds_added_to_the_tuning_do_no_harm(client: TestClient, app: FastAPI) 
     tune(client, app, experiment_id)
 
     assert {run["recipe"]["learning_rate"] for run in read(client, experiment_id)["runs"]} == {0.02, 0.08}
+
+
+def test_seeds_cannot_be_added_where_no_rate_could_be_trained(client: TestClient, app: FastAPI) -> None:
+    experiment_id = submit(client, **BODY)
+    client.post(f"/experiments/{experiment_id + 1}/cancel").raise_for_status()
+    take_care(app.state.resources)
+
+    for body in ({"add": 1}, {"until": "settled", "max": 12}):
+        answer = client.post(f"/experiments/{experiment_id}/seeds", json=body)
+        assert answer.status_code == 422
+        assert "No configuration has a learning rate" in answer.json()["detail"]
