@@ -1,4 +1,4 @@
-"""How far rounding leads a short training astray: ``make bench-rounding``.
+"""Distance from float64 to which rounding leads a short training: ``make bench-rounding``.
 
 Batch normalization without γ and β on 70 images, two epochs of 32, 32 and 6 at a rate of 0.04: the distance
 of the final weights from those of float64, as a share of the way that float64 moves them. By float64 from

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.images import make_image_scenarios, simulate_images
+from benchmarks.images import ImageScenario, make_image_scenarios, simulate_images
 from benchmarks.machine import describe_machine, write
 from lab.experiments.configs import NORMALIZATIONS, STUDY_L2, RunConfig
 from lab.experiments.looks import Look, plan_looks
@@ -61,6 +61,17 @@ class Scenario:
             )
             for name, l2 in combinations
         ]
+
+    @property
+    def truths(self) -> list[float]:
+        """The true difference of each pair, in the order of the pairs."""
+        levels = SD * np.array(self.levels)
+        return [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
+
+    @property
+    def is_null(self) -> bool:
+        """Whether nothing differs."""
+        return not any(self.levels)
 
     def draw(self, generator: np.random.Generator, num_seeds: int) -> Scores:
         """Draw one experiment."""
@@ -115,8 +126,7 @@ def make_scenarios() -> list[Scenario]:
 def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rates:
     """Draw experiments, always the same, and count."""
     generator = np.random.default_rng(0)
-    levels = SD * np.array(scenario.levels)
-    truths = [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
+    truths = scenario.truths
     num_true = max(1, sum(truth != 0 for truth in truths))
     rates = Rates(
         false_alarms=0,
@@ -129,7 +139,7 @@ def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rat
     )
     for _ in range(num_experiments):
         answer = answer_all(scenario.draw(generator, num_seeds), margin=MARGIN)
-        rates.false_alarms += _is_any_false(answer, truths, is_null=not any(scenario.levels))
+        rates.false_alarms += _is_any_false(answer, truths, is_null=scenario.is_null)
         rates.false_better += any(
             "is better" in pair.verdict and truth * (pair.difference or 0) <= 0
             for pair, truth in zip(answer.pairs, truths, strict=True)
@@ -151,15 +161,14 @@ def simulate(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> Rat
 def simulate_looks(scenario: Scenario, looks: Sequence[Look], *, num_experiments: int) -> float:
     """The share of experiments with a false statement at any look, up to the first that settles all."""
     generator = np.random.default_rng(0)
-    levels = SD * np.array(scenario.levels)
-    truths = [levels[i] - levels[j] for i, j in itertools.combinations(range(len(levels)), 2)]
+    truths = scenario.truths
     num_false = 0
     for _ in range(num_experiments):
         scores = scenario.draw(generator, looks[-1].num_seeds)
         for look in looks:
             seen = replace(scores, values=scores.values[:, : look.num_seeds])
             answer = answer_all(seen, margin=MARGIN, level=look.level)
-            if _is_any_false(answer, truths, is_null=not any(scenario.levels)):
+            if _is_any_false(answer, truths, is_null=scenario.is_null):
                 num_false += 1
                 break
             if not answer.can_settle_more(looks[-1].num_seeds - look.num_seeds):
@@ -177,29 +186,42 @@ def main() -> None:
     write(f"{describe_machine()}; {arguments.experiments} experiments each, standard error {error:.1f} %")
     for scenario in make_scenarios():
         for num_seeds in arguments.seeds:
-            rates = simulate(scenario, num_seeds=num_seeds, num_experiments=arguments.experiments)
-            where = f"{scenario.name} {num_seeds} seeds"
-            write(f"false_alarms_any {where} {100 * rates.false_alarms:.1f} %")
-            write(f"false_better {where} {100 * rates.false_better:.1f} %")
-            write(f"coverage_all {where} {100 * rates.coverage:.1f} %")
-            if any(scenario.levels):
-                write(f"power {where} {100 * rates.power:.0f} %")
-                write(f"power_holm {where} {100 * rates.holm_power:.0f} %")
-            if any(scenario.levels) and len(scenario.levels) == 6:
-                write(f"power_averages {where} {100 * rates.average_power:.0f} %")
+            _write_rates(scenario, num_seeds=num_seeds, num_experiments=arguments.experiments)
+    _write_looks(num_experiments=arguments.experiments)
+    for images in make_image_scenarios():
+        for num_seeds in arguments.seeds:
+            _write_coverage(images, num_seeds=num_seeds, num_experiments=arguments.experiments)
+
+
+def _write_rates(scenario: Scenario, *, num_seeds: int, num_experiments: int) -> None:
+    rates = simulate(scenario, num_seeds=num_seeds, num_experiments=num_experiments)
+    where = f"{scenario.name} {num_seeds} seeds"
+    write(f"false_alarms_any {where} {100 * rates.false_alarms:.1f} %")
+    write(f"false_better {where} {100 * rates.false_better:.1f} %")
+    write(f"coverage_all {where} {100 * rates.coverage:.1f} %")
+    if scenario.is_null:
+        return
+    write(f"power {where} {100 * rates.power:.0f} %")
+    write(f"power_holm {where} {100 * rates.holm_power:.0f} %")
+    if len(scenario.levels) == 6:
+        write(f"power_averages {where} {100 * rates.average_power:.0f} %")
+
+
+def _write_looks(*, num_experiments: int) -> None:
     planned = plan_looks([], num_seeds_before=1, most_seeds=24, is_seen=False)
     whole = [replace(look, level=LEVEL) for look in planned]
     counts = join_words([str(look.num_seeds) for look in planned])
     for name, looks in (("planned_looks", planned), ("looks_at_5_%_each", whole)):
-        share = simulate_looks(make_scenarios()[0], looks, num_experiments=arguments.experiments)
+        share = simulate_looks(make_scenarios()[0], looks, num_experiments=num_experiments)
         write(f"false_alarms_any {name} with {counts} seeds {100 * share:.1f} %")
-    for images in make_image_scenarios():
-        for num_seeds in arguments.seeds:
-            covered = simulate_images(images, num_seeds=num_seeds, num_experiments=arguments.experiments)
-            where = f"{images.name} {num_seeds} seeds"
-            write(f"coverage_images {where} {100 * covered.images:.1f} %")
-            write(f"coverage_images_bootstrap {where} {100 * covered.bootstrap:.1f} %")
-            write(f"coverage_images_by_seeds_alone {where} {100 * covered.seeds_alone:.1f} %")
+
+
+def _write_coverage(images: ImageScenario, *, num_seeds: int, num_experiments: int) -> None:
+    covered = simulate_images(images, num_seeds=num_seeds, num_experiments=num_experiments)
+    where = f"{images.name} {num_seeds} seeds"
+    write(f"coverage_images {where} {100 * covered.images:.1f} %")
+    write(f"coverage_images_bootstrap {where} {100 * covered.bootstrap:.1f} %")
+    write(f"coverage_images_by_seeds_alone {where} {100 * covered.seeds_alone:.1f} %")
 
 
 def _draw_normal(num_configs: int) -> Noise:

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from lab.datasets.load import DATASETS
 from lab.experiments.configs import NORMALIZATIONS, PENALTIES, RunConfig
+from lab.experiments.planning import plan_experiment
 from service.comparison.answer import answer_all
 from service.comparison.scores import Scores
+from service.experiments.requests import ExperimentIn
 
 EVIDENCE = Path(__file__).parents[3] / "docs" / "data" / "normalization-penalty-mnist.csv"
 NUM_SEEDS = 10
@@ -85,6 +89,16 @@ def is_average(name: object) -> bool:
     return isinstance(name, tuple) and len(name) == 2 and isinstance(name[0], str)
 
 
+def test_the_published_request_means_the_published_runs(table: Table) -> None:
+    body = json.loads(EVIDENCE.with_suffix(".json").read_text())
+    spec = plan_experiment(ExperimentIn.model_validate(body).to_request(), dataset=DATASETS["mnist"])
+
+    configs = {(run.normalization, run.penalty): run for run in spec.runs}
+    assert list(configs) == list(table)
+    assert {run.normalization: run.learning_rate for run in spec.runs} == RATES
+    assert {(run.epochs, run.schedule, run.validation_size) for run in spec.runs} == {(8, "onecycle", 5_000)}
+
+
 def test_adjusted_p_of_pairs_averages_and_interactions(table: Table) -> None:
     configs = [
         RunConfig.from_json(
@@ -118,7 +132,7 @@ def test_adjusted_p_of_pairs_averages_and_interactions(table: Table) -> None:
 
 
 def test_verdicts_are_those_of_the_published_results(table: Table) -> None:
-    """What docs/results.md states: 25 pairs, four averages, one interaction."""
+    """As docs/results.md states: 25 pairs, four averages, one interaction."""
     found = adjust(list_differences(table))
     clear = [name for name, p in found.items() if p <= LEVEL]
 
