@@ -91,5 +91,5 @@ def collect_scores(experiment: ExperimentRecord, values: Mapping[int, float | No
         seeds=seeds,
         values=table,
         unfinished=[run for run in experiment.runs if not run.is_completed],
-        is_tuned=experiment.tuning is not None,
+        is_tuned=experiment.is_tuned,
     )

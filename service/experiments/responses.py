@@ -191,7 +191,7 @@ def view_experiment(experiment: ExperimentRecord) -> ExperimentOut:
         looks=[LookOut(**asdict(look)) for look in experiment.looks],
         tuning=None if experiment.tuning is None else TuningOut(**experiment.tuning.to_json()),
         warnings=[
-            *find_warnings([run.config for run in experiment.runs], is_tuned=experiment.tuning is not None),
+            *find_warnings([run.config for run in experiment.runs], is_tuned=experiment.is_tuned),
             *_list_expected(experiment),
         ],
     )

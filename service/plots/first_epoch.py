@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from lab.runs.epochs import PROBE_SIZE
 from lab.wording import count_words
 from service.drawing.canvas import FAINT_INK, INK, QUIET_INK, clean_text, draw_notice
-from service.drawing.palette import style_configurations
+from service.drawing.palette import LineStyle, style_configurations
 from service.drawing.panels import FloatArray, start_panels
 from service.plots.layer_traces import Quantity, Trace, describe_choice
 
@@ -41,22 +41,12 @@ def draw_first_epoch(traces: Sequence[Trace], *, title: str, num_configurations:
             title, message="No run has layer statistics; they are recorded in the first epoch."
         )
     styles = style_configurations([trace.configuration for trace in traces])
-    legend = [
-        Line2D(
-            [],
-            [],
-            **styles[trace.configuration].to_keywords(),
-            label=f"{clean_text(trace.configuration.label, max_length=44)}, "
-            f"{count_words(trace.num_seeds, 'seed')}",
-        )
-        for trace in traces
-    ]
     bands = "Line: median over seeds; band: all seeds." if _has_seeds(traces) else ""
     choice = describe_choice(traces, num_configurations=num_configurations)
     figure, rows = start_panels(
         clean_text(title, max_length=90),
         shape=(len(AXIS_LABELS), len(LAYERS_DRAWN)),
-        legend=legend,
+        legend=[_make_handle(trace, styles[trace.configuration]) for trace in traces],
         notes=" ".join(part for part in (CONDITIONS, bands, choice) if part),
         is_dense=True,
     )
@@ -65,11 +55,7 @@ def draw_first_epoch(traces: Sequence[Trace], *, title: str, num_configurations:
     for panels, (quantity, words) in zip(rows, AXIS_LABELS.items(), strict=True):
         for panel, layer in zip(panels, LAYERS_DRAWN, strict=True):
             for trace in traces:
-                look = {**styles[trace.configuration].to_keywords(), "markersize": 3.5, "linewidth": 1.4}
-                seeds = trace.values[quantity, layer]
-                panel.plot(trace.steps, trace.read_median(quantity, layer), **look)
-                ends = seeds.min(axis=0), seeds.max(axis=0)
-                panel.fill_between(trace.steps, *ends, color=look["color"], alpha=BAND_OPACITY, linewidth=0)
+                _draw_trace(panel, trace, styles[trace.configuration], quantity=quantity, layer=layer)
         _scale(
             panels, [trace.values[quantity, layer] for trace in traces for layer in LAYERS_DRAWN], quantity
         )
@@ -81,6 +67,19 @@ def draw_first_epoch(traces: Sequence[Trace], *, title: str, num_configurations:
         for panel in row:
             _count_steps(panel, max(trace.steps[-1] for trace in traces), is_labelled=row is rows[-1])
     return figure
+
+
+def _make_handle(trace: Trace, style: LineStyle) -> Line2D:
+    label = clean_text(trace.configuration.label, max_length=44)
+    return Line2D([], [], **style.to_keywords(), label=f"{label}, {count_words(trace.num_seeds, 'seed')}")
+
+
+def _draw_trace(panel: Axes, trace: Trace, style: LineStyle, *, quantity: Quantity, layer: int) -> None:
+    seeds = trace.values[quantity, layer]
+    look = {**style.to_keywords(), "markersize": 3.5, "linewidth": 1.4}
+    panel.plot(trace.steps, trace.read_median(quantity, layer), **look)
+    low, high = seeds.min(axis=0), seeds.max(axis=0)
+    panel.fill_between(trace.steps, low, high, color=style.color, alpha=BAND_OPACITY, linewidth=0)
 
 
 def _has_seeds(traces: Sequence[Trace]) -> bool:

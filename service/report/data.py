@@ -122,9 +122,7 @@ def collect_material(session: Session, test_images: TestImages, experiment_id: i
         repeating_request=find_repeating_request(experiment, request),
         rows=rows,
         results=summarize_configurations(rows),
-        warnings=find_warnings(
-            [run.config for run in experiment.runs], is_tuned=experiment.tuning is not None
-        ),
+        warnings=find_warnings([run.config for run in experiment.runs], is_tuned=experiment.is_tuned),
         comparison=comparison,
         answers=answers if answers and answers.runs else None,
         layer_statistics=layer_statistics,

@@ -42,7 +42,7 @@ def show_results(
     metrics = read_metrics(session, [run.id for run in experiment.runs])
     rows = [summarize_run(run, metrics[run.id]) for run in experiment.runs]
     results = summarize_configurations(rows)
-    warnings = find_warnings([run.config for run in experiment.runs], is_tuned=experiment.tuning is not None)
+    warnings = find_warnings([run.config for run in experiment.runs], is_tuned=experiment.is_tuned)
     if answer_format == "csv":
         text = write_run_csv(rows) if by == "run" else write_configuration_csv(results)
         return Response(text, media_type="text/csv")

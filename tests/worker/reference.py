@@ -182,7 +182,7 @@ def normalize_batch(x: Tensor, running: Named, number: int, *, is_training: bool
 
 
 def measure_stray(ours: Named, theirs: Named, *, start: Named) -> float:
-    """How far ours lie from theirs, as a share of the way that theirs have moved from the start."""
+    """The distance of ours from theirs, as a share of the way that theirs have moved from the start."""
 
     def measure(first: Named, second: Named) -> float:
         return math.hypot(*(float((first[name].double() - second[name].double()).norm()) for name in start))

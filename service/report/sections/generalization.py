@@ -26,7 +26,7 @@ FOUND: dict[Outcome, str] = {
     "no_difference_found": "no difference found",
     "cannot_conclude": "cannot conclude",
 }
-"""What was found of the gap with a penalty."""
+"""The finding on the gap with a penalty, in words."""
 
 GAP = (
     "The gap is training accuracy minus test accuracy after the last epoch. Both are measured alike, in eval "
@@ -83,7 +83,7 @@ def write_generalization(material: Material, comparison: ComparisonOut) -> list[
     findings = judge(questions, margin=comparison.margin, level=material.experiment.level)
     of_penalties, of_pairs = findings[: len(penalties)], findings[len(penalties) :]
     leads = [find_lead(comparison, *pair.labels[0]) for pair in pairs]
-    is_tuned = material.experiment.tuning is not None
+    is_tuned = material.experiment.is_tuned
     equal = "each at its own learning rate, all else equal" if is_tuned else "all else equal"
     words = [
         "If penalties make the network generalize better, the gap should be lower with one, and test "

@@ -33,7 +33,7 @@ REFERENCES = (
 
 
 def write_limitations(material: Material) -> Section:
-    """How far the conclusions reach, and which experiment would reach further."""
+    """The limits of the conclusions, and which experiment would reach further."""
     info = material.dataset
     lines = [
         "One architecture: a convolutional network of a few thousand weights. Nothing here is about deeper "

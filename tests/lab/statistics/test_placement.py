@@ -33,7 +33,7 @@ def test_leaves_out_cases_without_controls() -> None:
 def measure_coverage(
     shift: float, *, is_rare: bool = False, num_values: int = 600, num_cases: int = 20, num_classes: int = 10
 ) -> float:
-    """How often the interval holds the true chance, over draws of values in classes that differ."""
+    """The share of intervals that hold the true chance, over draws of values in classes that differ."""
     generator = np.random.default_rng(0)
     held = []
     for _ in range(NUM_DRAWS):
